@@ -1,0 +1,1 @@
+"""The application: engine (no Textual), terminal UI (Textual) and command line."""

@@ -1,0 +1,184 @@
+"""The session's vocabulary: everything that can happen, as values.
+
+Provider and tool events are wrapped with the ids that place them: the turn, the request (one HTTP call,
+one ledger row) and, for tools, the part of the answer that made the call. The bus stamps each event with
+its order, time and session (``Stamped``).
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TypeAlias
+
+from ...providers.base import ModelInfo, ModelRef, ProviderStatus
+from ...providers.events import ResponseEvent, Usage
+from ...tools.events import ToolEvent
+
+
+class TurnOutcome(StrEnum):
+    """Why a turn ended."""
+
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    STEP_LIMIT = "step_limit"
+    INTERRUPTED = "interrupted"
+    """The application died in mid-turn; found at resume."""
+
+
+class CostSource(StrEnum):
+    """Where an amount comes from."""
+
+    REPORTED = "reported"
+    COMPUTED = "computed"
+    ESTIMATED = "estimated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What something cost in USD. ``amount`` None is unknown; zero is free."""
+
+    amount: Decimal | None
+    source: CostSource
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStarted:
+    """A session begins in a folder (first event of every journal)."""
+
+    folder: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSelected:
+    """From the next request on this model answers. None facts are unknown."""
+
+    model: ModelInfo
+    dialect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptQueued:
+    """A prompt sent while a turn runs; it is delivered after the current tool."""
+
+    prompt_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSubmitted:
+    """A prompt became part of the conversation."""
+
+    prompt_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnStarted:
+    """The runner begins to work on what the person asked."""
+
+    turn_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnEnded:
+    """The turn is over and the history is valid for the next request."""
+
+    turn_id: str
+    outcome: TurnOutcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestStarted:
+    """One HTTP call to a model begins."""
+
+    turn_id: str
+    request_id: str
+    ref: ModelRef
+    dialect: str
+    estimated_input_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderActivity:
+    """One event of a model's response."""
+
+    turn_id: str
+    request_id: str
+    event: ResponseEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolActivity:
+    """One event of a tool run, started by part ``part_index`` of the answer to ``request_id``."""
+
+    turn_id: str
+    request_id: str
+    part_index: int
+    event: ToolEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallPriced:
+    """The ledger row of a request: final usage and what it cost at the price of that moment."""
+
+    turn_id: str
+    request_id: str
+    ref: ModelRef
+    usage: Usage
+    cost: Cost
+    duration_s: float
+    first_token_s: float | None
+    error_kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProvidersListed:
+    """What can be used now. Not journalled: it is found anew by every process."""
+
+    providers: tuple[ProviderStatus, ...]
+
+
+class NoticeLevel(StrEnum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticePosted:
+    """Something the person should know that is no part of an answer."""
+
+    message: str
+    level: NoticeLevel = NoticeLevel.INFO
+
+
+SessionEvent: TypeAlias = (
+    SessionStarted
+    | ModelSelected
+    | PromptQueued
+    | PromptSubmitted
+    | TurnStarted
+    | TurnEnded
+    | RequestStarted
+    | ProviderActivity
+    | ToolActivity
+    | CallPriced
+    | NoticePosted
+    | ProvidersListed
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """An event with its place in the total order of its session. ``at`` is seconds since the epoch."""
+
+    seq: int
+    at: float
+    session_id: str
+    event: SessionEvent

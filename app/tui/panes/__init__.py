@@ -1,0 +1,1 @@
+"""The three panes: chat, diff and tool log. Each is rebuilt at any time from the session state."""

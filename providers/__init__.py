@@ -1,0 +1,1 @@
+"""Wire dialects, presets, catalogue and resilience: bytes from a server become normalised events."""

@@ -1,0 +1,101 @@
+"""What happens while a tool runs. ``run_id`` is unique in a session, whatever ids a server re-uses."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+
+class Outcome(StrEnum):
+    """How a tool run ended."""
+
+    OK = "ok"
+    ERROR = "error"
+    DENIED = "denied"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+    """The application died while it ran: it may have run."""
+
+
+class Decision(StrEnum):
+    """A person's answer to an approval question."""
+
+    ONCE = "once"
+    SESSION = "session"
+    ALWAYS = "always"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRunStarted:
+    """A tool call passed parsing; policy and approval may still follow."""
+
+    run_id: str
+    name: str
+    title: str
+    """One line saying what it does: a path, a command, a pattern."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOutputDelta:
+    """A piece of live output (standard output and error as they come)."""
+
+    run_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested:
+    """The run waits for a person. Nothing but ``Session.resolve`` can answer it."""
+
+    approval_id: str
+    run_id: str
+    name: str
+    title: str
+    reason: str
+    """Which rule asks, in words."""
+    pattern: str | None
+    """What "always" would allow from now on; None when there is no "always" for this call."""
+    preview: str = ""
+    """A unified diff for edits, the whole command for shell runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalResolved:
+    """The person (or a rule of a headless run) answered."""
+
+    approval_id: str
+    run_id: str
+    decision: Decision
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChanged:
+    """A tool changed a file. Texts are None for binary or oversized content."""
+
+    run_id: str
+    path: str
+    """Relative to the workspace when inside it, with forward slashes."""
+    before: str | None
+    """None with ``created`` True: there was no file."""
+    after: str | None
+    created: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolRunFinished:
+    """The run ended; ``content`` is what the model gets, bounded."""
+
+    run_id: str
+    outcome: Outcome
+    content: str
+    summary: str
+    """A few words for the one-line cell: ``48 lines``, ``+3 −1``, ``exit 1``."""
+    duration_s: float
+    exit_status: int | None = None
+
+
+ToolEvent: TypeAlias = (
+    ToolRunStarted | ToolOutputDelta | ApprovalRequested | ApprovalResolved | FileChanged | ToolRunFinished
+)
