@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from ...providers.base import ModelInfo, ModelRef, ProviderStatus
+from ...providers.base import ModelInfo, ModelRef, Price, ProviderStatus
 from ...providers.events import ResponseEvent, Usage
 from ...tools.events import ToolEvent
 
@@ -130,6 +130,8 @@ class CallPriced:
     ref: ModelRef
     usage: Usage
     cost: Cost
+    price: Price | None
+    """What the model cost at that moment; never applied again later."""
     duration_s: float
     first_token_s: float | None
     error_kind: str | None = None

@@ -1,0 +1,137 @@
+"""The conversation as a model gets it, derived from the transcript. Pure."""
+
+from ...providers.events import ResponseError, StopReason
+from ...providers.messages import (
+    AssistantBlock,
+    AssistantMessage,
+    ChatRequest,
+    ImageBlock,
+    Message,
+    ServerBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    ToolResultMessage,
+    UserBlock,
+    UserMessage,
+)
+from .state import (
+    AnswerEntry,
+    AnswerPart,
+    PromptEntry,
+    ServerPart,
+    SessionState,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolRun,
+)
+
+IMAGE_CHARS = 5000
+"""An image costs about as many tokens as this much text; providers differ by size and model."""
+
+
+def history(state: SessionState) -> tuple[Message, ...]:
+    """Every message of the session, oldest first.
+
+    A tool call goes along only with its result: calls of a response that broke off were never run and are
+    left out. Thinking of a broken response is left out too (it was never signed); its text is kept.
+    """
+    runs = {run.run_id: run for run in state.runs}
+    messages: list[Message] = []
+    for entry in state.transcript:
+        match entry:
+            case PromptEntry():
+                messages.append(UserMessage(blocks=(TextBlock(text=entry.text),)))
+            case AnswerEntry():
+                messages.extend(_answer(entry, runs))
+            case _:
+                continue
+    return tuple(messages)
+
+
+def _answer(entry: AnswerEntry, runs: dict[str, ToolRun]) -> list[Message]:
+    whole = entry.error is None and entry.stop_reason is not StopReason.CANCELLED
+    blocks = [block for part in entry.parts if (block := _block(part, runs, whole=whole)) is not None]
+    if not blocks:
+        return []
+    message = AssistantMessage(
+        blocks=tuple(blocks), provider=entry.ref.provider, dialect=entry.dialect, model=entry.ref.model
+    )
+    results: list[Message] = [
+        ToolResultMessage(
+            call_id=part.call_id,
+            name=part.name,
+            content=run.content,
+            is_error=run.outcome != "ok",
+        )
+        for part in entry.parts
+        if isinstance(part, ToolCallPart) and (run := runs.get(part.run_id)) is not None
+    ]
+    return [message, *results]
+
+
+def _block(part: AnswerPart, runs: dict[str, ToolRun], *, whole: bool) -> AssistantBlock | None:
+    match part:
+        case TextPart():
+            text = str(part.text)
+            return TextBlock(text=text, provider_metadata=part.provider_metadata) if text else None
+        case ThinkingPart() if whole:
+            return ThinkingBlock(
+                text=str(part.text),
+                signature=part.signature,
+                redacted=part.redacted,
+                provider_metadata=part.provider_metadata,
+            )
+        case ToolCallPart() if part.run_id in runs and part.arguments is not None:
+            return ToolCallBlock(
+                call_id=part.call_id,
+                name=part.name,
+                arguments=part.arguments,
+                provider_metadata=part.provider_metadata,
+            )
+        case ServerPart() if whole:
+            return ServerBlock(kind=part.kind, payload=part.payload)
+        case _:
+            return None
+
+
+def request_chars(request: ChatRequest) -> int:
+    """Characters a model has to read for this request: the base of the input estimate."""
+    tools = sum(len(tool.name) + len(tool.description) + len(str(tool.parameters)) for tool in request.tools)
+    return len(request.system) + tools + sum(map(_message_chars, request.messages))
+
+
+def _message_chars(message: Message) -> int:
+    match message:
+        case ToolResultMessage():
+            return len(message.content)
+        case UserMessage() | AssistantMessage():
+            return sum(map(_block_chars, message.blocks))
+
+
+def _block_chars(block: UserBlock | AssistantBlock) -> int:
+    match block:
+        case TextBlock() | ThinkingBlock():
+            return len(block.text)
+        case ToolCallBlock():
+            return len(block.name) + len(str(block.arguments))
+        case ServerBlock():
+            return len(str(block.payload))
+        case ImageBlock():
+            return IMAGE_CHARS
+
+
+def needs_answer(state: SessionState) -> bool:
+    """True when the newest prompt or tool result has no whole answer yet: what ``retry`` continues."""
+    for entry in reversed(state.transcript):
+        match entry:
+            case PromptEntry():
+                return True
+            case AnswerEntry():
+                broken = isinstance(entry.error, ResponseError) or entry.stop_reason is StopReason.CANCELLED
+                called = any(isinstance(part, ToolCallPart) for part in entry.parts)
+                return broken or called
+            case _:
+                continue
+    return False

@@ -1,0 +1,232 @@
+"""The recorder: every event of a session on disk, through one writer thread.
+
+Rows are committed in batches of at most ``BATCH_S``; adjacent deltas of one block within a batch become one
+row that remembers its first and last ``seq``. ``durable`` waits for the commit of everything published so far;
+the runner awaits it after each prompt, approval, tool result and ledger row, so a killed process loses at most
+the text of the last quarter second. When the disk refuses, rows stay in memory and are tried again with the
+next batch; the session goes on and ``on_problem`` is told once.
+"""
+
+import asyncio
+import contextlib
+import json
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeAlias
+
+from ...providers.events import TextDelta, ThinkingDelta, ToolCallDelta
+from ...providers.redact import redact_registered
+from ...tools.events import ToolOutputDelta
+from .codec import encode
+from .database import connect
+from .events import (
+    CallPriced,
+    ModelSelected,
+    PromptSubmitted,
+    ProviderActivity,
+    ProvidersListed,
+    SessionStarted,
+    Stamped,
+    ToolActivity,
+)
+
+BATCH_S = 0.2
+"""Longest time an event waits for its commit."""
+
+
+@dataclass(slots=True)
+class _Row:
+    """A journal row in the making: one event, or several adjacent deltas."""
+
+    stamped: Stamped
+    last_seq: int
+
+
+class _Flush:
+    """A marker in the queue: tell ``done`` once everything before it is committed."""
+
+    def __init__(self, done: Callable[[], None], *, stop: bool = False) -> None:
+        self.done = done
+        self.stop = stop
+
+
+_Item: TypeAlias = "Stamped | _Flush"
+
+
+class Recorder:
+    """Writes the journal and the ledger of one session. Attach ``sink`` to the bus; close when done."""
+
+    def __init__(self, path: Path, *, on_problem: Callable[[str], None] = lambda _message: None) -> None:
+        self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._connection = connect(path)
+        self._on_problem = on_problem
+        self._told = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="patchbay-recorder", daemon=True)
+        self._thread.start()
+
+    def sink(self, stamped: Stamped) -> None:
+        """Take one event. Never blocks."""
+        if not isinstance(stamped.event, ProvidersListed):
+            self._queue.put(stamped)
+
+    async def durable(self) -> None:
+        """Wait until everything taken so far is committed (or is known to stay in memory)."""
+        if self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+
+        def settle() -> None:
+            if not done.done():
+                done.set_result(None)
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(settle)
+
+        self._queue.put(_Flush(tell))
+        await done
+
+    def close(self) -> None:
+        """Commit what is left and close the database. Blocks for the last batch."""
+        if self._closed:
+            return
+        self._closed = True
+        self._queue.put(_Flush(lambda: None, stop=True))
+        self._thread.join()
+
+    def _work(self) -> None:
+        rows: list[_Row] = []
+        while True:
+            flush = self._gather(rows)
+            rows = self._commit(rows)
+            if flush is not None:
+                with contextlib.suppress(RuntimeError):  # the loop that waited is gone: the process is ending
+                    flush.done()
+                if flush.stop:
+                    self._connection.close()
+                    return
+
+    def _gather(self, rows: list[_Row]) -> "_Flush | None":
+        """Collect one batch: until a flush is asked for, or ``BATCH_S`` after its first event."""
+        deadline: float | None = None
+        while True:
+            try:
+                item = self._queue.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                return None
+            if isinstance(item, _Flush):
+                return item
+            append_merged(rows, item)
+            if deadline is None:
+                deadline = time.monotonic() + BATCH_S
+            elif time.monotonic() >= deadline:
+                return None
+
+    def _commit(self, rows: list[_Row]) -> list[_Row]:
+        """Write the batch in one transaction; returns the rows that could not be written."""
+        if not rows:
+            return rows
+        try:
+            with self._connection:
+                for row in rows:
+                    _write(self._connection, row)
+        except sqlite3.Error as error:
+            if not self._told:
+                self._told = True
+                self._on_problem(f"The session cannot be saved ({error}). It goes on in memory and is tried again.")
+            return rows
+        self._told = False
+        return []
+
+
+def append_merged(rows: list[_Row], stamped: Stamped) -> None:
+    """Add an event to a batch, or join it with the delta of the same block just before it."""
+    if rows:
+        joined = _joined(rows[-1].stamped, stamped)
+        if joined is not None:
+            rows[-1] = _Row(joined, stamped.seq)
+            return
+    rows.append(_Row(stamped, stamped.seq))
+
+
+def _joined(first: Stamped, second: Stamped) -> Stamped | None:
+    match first.event, second.event:
+        case ProviderActivity() as a, ProviderActivity() as b if a.request_id == b.request_id:
+            match a.event, b.event:
+                case (TextDelta() as x, TextDelta() as y) | (ThinkingDelta() as x, ThinkingDelta() as y) if (
+                    x.index == y.index and type(x) is type(y)
+                ):
+                    return replace(first, event=replace(a, event=replace(x, text=x.text + y.text)))
+                case ToolCallDelta() as x, ToolCallDelta() as y if x.index == y.index:
+                    joined = replace(x, arguments_json=x.arguments_json + y.arguments_json)
+                    return replace(first, event=replace(a, event=joined))
+                case _:
+                    return None
+        case ToolActivity(event=ToolOutputDelta() as x) as a, ToolActivity(event=ToolOutputDelta() as y) if (
+            x.run_id == y.run_id
+        ):
+            return replace(first, event=replace(a, event=replace(x, text=x.text + y.text)))
+        case _:
+            return None
+
+
+def _write(connection: sqlite3.Connection, row: _Row) -> None:
+    stamped = row.stamped
+    event = stamped.event
+    body = redact_registered(json.dumps(encode(event), ensure_ascii=False, separators=(",", ":")))
+    connection.execute(
+        "INSERT OR REPLACE INTO events (session_id, seq, last_seq, at, type, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (stamped.session_id, stamped.seq, row.last_seq, stamped.at, type(event).__name__, body),
+    )
+    match event:
+        case SessionStarted():
+            connection.execute(
+                "INSERT OR IGNORE INTO sessions (id, folder, created_at, updated_at) VALUES (?, ?, ?, ?)",
+                (stamped.session_id, event.folder, stamped.at, stamped.at),
+            )
+        case PromptSubmitted():
+            connection.execute(
+                "UPDATE sessions SET title = coalesce(title, ?), updated_at = ? WHERE id = ?",
+                (redact_registered(event.text[:200]), stamped.at, stamped.session_id),
+            )
+        case ModelSelected():
+            connection.execute("UPDATE sessions SET model = ? WHERE id = ?", (str(event.model.ref), stamped.session_id))
+        case CallPriced():
+            _write_call(connection, stamped, event)
+        case _:
+            pass
+
+
+def _write_call(connection: sqlite3.Connection, stamped: Stamped, call: CallPriced) -> None:
+    usage, amount = call.usage, call.cost.amount
+    connection.execute(
+        "INSERT OR REPLACE INTO calls (request_id, session_id, turn_id, at, provider, model, input_tokens,"
+        " cache_read_tokens, cache_write_tokens, output_tokens, thinking_tokens, price, cost, currency, source,"
+        " duration_s, first_token_s, error_kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            call.request_id,
+            stamped.session_id,
+            call.turn_id,
+            stamped.at,
+            call.ref.provider,
+            call.ref.model,
+            usage.input_tokens,
+            usage.cache_read_tokens,
+            usage.cache_write_tokens,
+            usage.output_tokens,
+            usage.thinking_tokens,
+            None if call.price is None else json.dumps(encode(call.price)),
+            None if amount is None else str(amount),
+            call.cost.currency,
+            call.cost.source.value,
+            call.duration_s,
+            call.first_token_s,
+            call.error_kind,
+        ),
+    )

@@ -1,0 +1,130 @@
+"""``reduce(state, event) -> state``: pure, exhaustive, O(1) for every delta."""
+
+from dataclasses import replace
+from typing import assert_never
+
+from ...providers.events import Usage
+from .events import (
+    CallPriced,
+    CostSource,
+    ModelSelected,
+    NoticePosted,
+    PromptQueued,
+    PromptSubmitted,
+    ProviderActivity,
+    ProvidersListed,
+    RequestStarted,
+    SessionStarted,
+    Stamped,
+    ToolActivity,
+    TurnEnded,
+    TurnStarted,
+)
+from .reduce_answer import reduce_response
+from .reduce_tools import reduce_tool
+from .state import AnswerEntry, Entry, NoticeEntry, PromptEntry, Revisions, SessionState, SwitchEntry, Totals
+
+
+def reduce(state: SessionState, stamped: Stamped) -> SessionState:
+    """The state after one more event."""
+    event, at = stamped.event, stamped.at
+    match event:
+        case ProviderActivity():
+            return reduce_response(state, event, at)
+        case ToolActivity():
+            return reduce_tool(state, event, at)
+        case SessionStarted():
+            return replace(state, session_id=stamped.session_id, folder=event.folder, revisions=bumped(state, status=1))
+        case ModelSelected():
+            return _model_selected(state, event, at)
+        case PromptQueued():
+            entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
+            return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
+        case PromptSubmitted():
+            return _prompt_submitted(state, event, at)
+        case TurnStarted():
+            return replace(state, turn_id=event.turn_id, turn_started_at=at, revisions=bumped(state, chat=1, status=1))
+        case TurnEnded():
+            return replace(state, turn_id=None, turn_started_at=None, revisions=bumped(state, chat=1, status=1))
+        case RequestStarted():
+            return _request_started(state, event, at)
+        case CallPriced():
+            return _call_priced(state, event)
+        case NoticePosted():
+            return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
+        case ProvidersListed():
+            return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
+        case _:
+            assert_never(event)
+
+
+def bumped(
+    state: SessionState, *, chat: int = 0, tools: int = 0, files: int = 0, status: int = 0, providers: int = 0
+) -> Revisions:
+    """The revisions with the named slices moved on."""
+    now = state.revisions
+    return Revisions(
+        chat=now.chat + chat,
+        tools=now.tools + tools,
+        files=now.files + files,
+        status=now.status + status,
+        providers=now.providers + providers,
+    )
+
+
+def with_entry(state: SessionState, entry: Entry, *, tools: int = 0) -> SessionState:
+    """The state with one more closed entry in its transcript."""
+    return replace(state, transcript=(*state.transcript, entry), revisions=bumped(state, chat=1, status=1, tools=tools))
+
+
+def _model_selected(state: SessionState, event: ModelSelected, at: float) -> SessionState:
+    switched = state.model is not None and state.model.ref != event.model.ref and bool(state.transcript)
+    state = replace(state, model=event.model, dialect=event.dialect, revisions=bumped(state, status=1))
+    return with_entry(state, SwitchEntry(ref=event.model.ref, at=at)) if switched else state
+
+
+def _prompt_submitted(state: SessionState, event: PromptSubmitted, at: float) -> SessionState:
+    queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
+    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
+    return with_entry(replace(state, queued=queued), entry)
+
+
+def _request_started(state: SessionState, event: RequestStarted, at: float) -> SessionState:
+    answer = AnswerEntry(
+        request_id=event.request_id,
+        turn_id=event.turn_id,
+        ref=event.ref,
+        dialect=event.dialect,
+        started_at=at,
+        estimated_input_tokens=event.estimated_input_tokens,
+    )
+    return replace(state, answer=answer, revisions=bumped(state, chat=1, status=1))
+
+
+def _call_priced(state: SessionState, event: CallPriced) -> SessionState:
+    totals = _added(state.totals, event)
+    state = replace(state, totals=totals, revisions=bumped(state, chat=1, status=1))
+    transcript = state.transcript
+    # The priced answer is nearly always the last entry: notices may have come after it.
+    for position in range(len(transcript) - 1, -1, -1):
+        entry = transcript[position]
+        if isinstance(entry, AnswerEntry) and entry.request_id == event.request_id:
+            priced = replace(entry, cost=event.cost, usage=event.usage)
+            return replace(state, transcript=(*transcript[:position], priced, *transcript[position + 1 :]))
+    return state
+
+
+def _added(totals: Totals, event: CallPriced) -> Totals:
+    usage: Usage = event.usage
+    amount = event.cost.amount
+    return Totals(
+        calls=totals.calls + 1,
+        input_tokens=totals.input_tokens + (usage.input_tokens or 0),
+        cache_read_tokens=totals.cache_read_tokens + (usage.cache_read_tokens or 0),
+        cache_write_tokens=totals.cache_write_tokens + (usage.cache_write_tokens or 0),
+        output_tokens=totals.output_tokens + (usage.output_tokens or 0),
+        thinking_tokens=totals.thinking_tokens + (usage.thinking_tokens or 0),
+        cost=totals.cost if amount is None else totals.cost + amount,
+        estimated=totals.estimated or event.cost.source is CostSource.ESTIMATED,
+        unknown_calls=totals.unknown_calls + (amount is None),
+    )

@@ -1,0 +1,307 @@
+"""The turn runner: prompt, request, stream, tool calls, results, next request, until the model ends its turn.
+
+States of a turn: waiting for the first token, streaming, tool, approval (``SessionState.phase``); it ends as
+done, failed, cancelled or at the step limit (``TurnOutcome``). Whatever the ending, the history is valid for
+the next request: every call that is kept has exactly one result.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...providers.base import ModelInfo, ModelRef, Provider, ProviderConfigError
+from ...providers.events import (
+    ErrorKind,
+    InvalidArguments,
+    ResponseEnd,
+    ResponseError,
+    ResponseEvent,
+    StopReason,
+    TerminalEvent,
+)
+from ...providers.messages import ChatRequest, Message, ToolSpec
+from ...tools.base import Toolbox
+from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
+from .bus import MessageBus
+from .events import (
+    NoticeLevel,
+    NoticePosted,
+    PromptSubmitted,
+    ProviderActivity,
+    RequestStarted,
+    ToolActivity,
+    TurnEnded,
+    TurnOutcome,
+    TurnStarted,
+)
+from .history import history, request_chars
+from .ids import new_id
+from .ledger import CostOf, priced
+from .state import AnswerEntry, SessionState, ToolCallPart, estimate_tokens
+from .system_prompt import system_prompt
+from .worker import read_stream
+
+BYTES_PER_TOKEN = 3
+"""Cautious: used to keep one tool result under a quarter of the model's window."""
+
+
+class Directory(Protocol):
+    """Where the runner finds the provider of a model."""
+
+    def provider(self, ref: ModelRef) -> Provider:
+        """The provider, ready to stream. Raises ``ProviderConfigError`` with cause and fix."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A history made valid for its target, and what was changed, in words."""
+
+    messages: tuple[Message, ...]
+    changes: tuple[str, ...]
+
+
+Prepare = Callable[[tuple[Message, ...], ModelRef, str], Prepared]
+"""Hand-off: rewrites a history for a target model and dialect."""
+Approve = Callable[[ApprovalRequested], Awaitable[ApprovalResolved]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wiring:
+    """What the composition root plugs into a session."""
+
+    directory: Directory
+    toolbox: Toolbox
+    prepare: Prepare
+    cost_of: CostOf
+    approve: Approve
+    durable: Callable[[], Awaitable[None]]
+    """Waits until everything published so far is on disk."""
+    step_limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A whole call of an answer, and where it belongs."""
+
+    turn_id: str
+    request_id: str
+    part: ToolCallPart
+
+    def ended(self, outcome: Outcome, content: str) -> ToolRunFinished:
+        """The end of a call that was not run, or not to its end."""
+        return _finished(self.part.run_id, outcome, content)
+
+
+class TurnRunner:
+    """Runs one turn at a time; owns nothing but the running turn."""
+
+    def __init__(self, bus: MessageBus, wiring: Wiring) -> None:
+        self._bus = bus
+        self._wiring = wiring
+        self._told: tuple[str, ...] = ()
+        self._tools = tuple(
+            ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters)
+            for tool in wiring.toolbox.schemas()
+        )
+
+    @property
+    def _state(self) -> SessionState:
+        return self._bus.store.state
+
+    async def run(self) -> TurnOutcome:
+        """Run one turn to its end. Cancelling the task ends it in an orderly way, as ``CANCELLED``."""
+        turn_id = new_id("turn")
+        self._bus.publish(TurnStarted(turn_id=turn_id))
+        outcome = TurnOutcome.FAILED
+        try:
+            outcome = await self._steps(turn_id)
+        except asyncio.CancelledError:
+            outcome = TurnOutcome.CANCELLED
+        finally:
+            self._settle(turn_id)
+            self._bus.publish(TurnEnded(turn_id=turn_id, outcome=outcome))
+        return outcome
+
+    async def _steps(self, turn_id: str) -> TurnOutcome:
+        for _ in range(self._wiring.step_limit):
+            self._deliver_queued()
+            await self._wiring.durable()
+            outcome = await self._step(turn_id)
+            if outcome is not None and not (outcome is TurnOutcome.DONE and self._state.queued):
+                return outcome
+        self._bus.publish(
+            NoticePosted(
+                message=f"Stopped after {self._wiring.step_limit} steps (setting step_limit). Retry to go on.",
+                level=NoticeLevel.WARNING,
+            )
+        )
+        return TurnOutcome.STEP_LIMIT
+
+    def _deliver_queued(self) -> None:
+        for entry in self._state.queued:
+            self._bus.publish(PromptSubmitted(prompt_id=entry.prompt_id, text=entry.text))
+
+    async def _step(self, turn_id: str) -> TurnOutcome | None:
+        """One request and the tools it calls. None means that the model goes on."""
+        model = self._state.model
+        if model is None:
+            self._bus.publish(NoticePosted(message="No model is selected.", level=NoticeLevel.ERROR))
+            return TurnOutcome.FAILED
+        request_id = new_id("req")
+        terminal = await self._respond(turn_id, request_id, model)
+        if isinstance(terminal, ResponseError):
+            return TurnOutcome.FAILED
+        calls = self._calls(turn_id, request_id)
+        if calls:
+            await self._run_calls(calls, model)
+            return None
+        if terminal.stop_reason is StopReason.PAUSE_TURN:
+            return None
+        if terminal.stop_reason is StopReason.MAX_TOKENS:
+            message = "The answer hit the model's output limit and is cut off. Ask it to go on."
+            self._bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
+        return TurnOutcome.DONE
+
+    async def _respond(self, turn_id: str, request_id: str, model: ModelInfo) -> TerminalEvent:
+        """One HTTP call: build, stream, price. The ledger row is written however it ends."""
+        request, provider, problem = self._request(model)
+        self._bus.publish(
+            RequestStarted(
+                turn_id=turn_id,
+                request_id=request_id,
+                ref=model.ref,
+                dialect=self._state.dialect,
+                estimated_input_tokens=estimate_tokens(request_chars(request)),
+            )
+        )
+
+        def publish(event: ResponseEvent) -> None:
+            self._bus.publish(ProviderActivity(turn_id=turn_id, request_id=request_id, event=event))
+
+        try:
+            if provider is None:
+                terminal: TerminalEvent = ResponseError(kind=ErrorKind.INVALID_REQUEST, message=problem)
+                publish(terminal)
+            else:
+                terminal = await read_stream(provider, request, publish)
+        except asyncio.CancelledError:
+            publish(ResponseEnd(stop_reason=StopReason.CANCELLED))
+            self._price(request_id, model)
+            raise
+        self._price(request_id, model)
+        await self._wiring.durable()
+        return terminal
+
+    def _request(self, model: ModelInfo) -> tuple[ChatRequest, Provider | None, str]:
+        """The request, and the provider or the problem that keeps it from being used."""
+        prepared = self._wiring.prepare(history(self._state), model.ref, self._state.dialect)
+        if prepared.changes and prepared.changes != self._told:
+            self._bus.publish(NoticePosted(message="; ".join(prepared.changes)))
+        self._told = prepared.changes
+        request = ChatRequest(
+            model=model.ref.model,
+            messages=prepared.messages,
+            system=system_prompt(Path(self._state.folder), date.fromtimestamp(self._bus.now)),
+            tools=() if model.tools is False else self._tools,
+        )
+        try:
+            return request, self._wiring.directory.provider(model.ref), ""
+        except ProviderConfigError as error:
+            return request, None, str(error)
+
+    def _price(self, request_id: str, model: ModelInfo) -> None:
+        answer = _answer(self._state, request_id)
+        if answer is not None:
+            self._bus.publish(priced(answer, model, self._wiring.cost_of, ended_at=self._bus.now))
+
+    def _calls(self, turn_id: str, request_id: str) -> tuple["_Call", ...]:
+        answer = _answer(self._state, request_id)
+        parts = answer.parts if answer is not None else ()
+        return tuple(
+            _Call(turn_id, request_id, part)
+            for part in parts
+            if isinstance(part, ToolCallPart) and part.arguments is not None
+        )
+
+    async def _run_calls(self, calls: tuple["_Call", ...], model: ModelInfo) -> None:
+        """Run the calls in order. A prompt that arrives meanwhile is delivered after the current one."""
+        for position, call in enumerate(calls):
+            if position and self._state.queued:
+                self._publish(call, call.ended(Outcome.CANCELLED, "Not run: the user sent a new message first."))
+                continue
+            try:
+                finished = await self._run_call(call, model)
+            except asyncio.CancelledError:
+                for each in calls[position:]:
+                    self._publish(each, each.ended(Outcome.CANCELLED, "Cancelled by the user."))
+                raise
+            self._publish(call, finished)
+            await self._wiring.durable()
+
+    async def _run_call(self, call: "_Call", model: ModelInfo) -> ToolRunFinished:
+        part = call.part
+        if isinstance(part.arguments, InvalidArguments) or part.arguments is None:
+            reason = "they are missing" if part.arguments is None else part.arguments.reason
+            content = (
+                f"Not run: the arguments of {part.name} are no JSON object ({reason}). Send the call again, whole."
+            )
+            return call.ended(Outcome.ERROR, content)
+
+        async def approve(question: ApprovalRequested) -> ApprovalResolved:
+            self._publish(call, question)
+            answer = await self._wiring.approve(question)
+            self._publish(call, answer)
+            await self._wiring.durable()
+            return answer
+
+        known: dict[str, Any] = dict(part.arguments)
+        return await self._wiring.toolbox.run(
+            run_id=part.run_id,
+            name=part.name,
+            arguments=known,
+            emit=lambda event: self._publish(call, event),
+            approve=approve,
+            max_result_bytes=None if model.context_window is None else model.context_window // 4 * BYTES_PER_TOKEN,
+        )
+
+    def _publish(self, call: "_Call", event: ToolEvent) -> None:
+        self._bus.publish(
+            ToolActivity(turn_id=call.turn_id, request_id=call.request_id, part_index=call.part.index, event=event)
+        )
+
+    def _settle(self, turn_id: str) -> None:
+        """Whatever an ending left open is closed, so that the next request is valid."""
+        for event in closing_events(self._state, turn_id, Outcome.CANCELLED, "Cancelled by the user."):
+            self._bus.publish(event)
+
+
+def closing_events(
+    state: SessionState, turn_id: str, outcome: Outcome, content: str
+) -> list[ProviderActivity | ToolActivity]:
+    """Events that end whatever is open in ``state``: a response, runs, and calls that never got a result."""
+    events: list[ProviderActivity | ToolActivity] = []
+    if state.answer is not None:
+        end = ResponseEnd(stop_reason=StopReason.CANCELLED)
+        events.append(ProviderActivity(turn_id=turn_id, request_id=state.answer.request_id, event=end))
+    for run in state.active_runs:
+        finished = _finished(run.run_id, outcome, content)
+        events.append(
+            ToolActivity(turn_id=turn_id, request_id=run.request_id, part_index=run.part_index, event=finished)
+        )
+    return events
+
+
+def _finished(run_id: str, outcome: Outcome, content: str) -> ToolRunFinished:
+    return ToolRunFinished(run_id=run_id, outcome=outcome, content=content, summary=outcome.value, duration_s=0.0)
+
+
+def _answer(state: SessionState, request_id: str) -> AnswerEntry | None:
+    """The closed answer to a request; it is among the newest entries."""
+    for entry in reversed(state.transcript):
+        if isinstance(entry, AnswerEntry) and entry.request_id == request_id:
+            return entry
+    return None

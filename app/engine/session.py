@@ -1,0 +1,176 @@
+"""A session: the facade of the user interfaces. Intents go in as plain calls, everything comes out of the store."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...providers.base import ModelInfo
+from ...tools.base import Toolbox
+from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, Outcome
+from .bus import MessageBus
+from .events import (
+    ModelSelected,
+    NoticeLevel,
+    NoticePosted,
+    PromptQueued,
+    PromptSubmitted,
+    TurnEnded,
+    TurnOutcome,
+)
+from .history import needs_answer
+from .ids import new_id
+from .ledger import CostOf
+from .runner import Directory, Prepare, TurnRunner, Wiring, closing_events
+from .state import SessionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the composition root hands to a session."""
+
+    directory: Directory
+    toolbox: Toolbox
+    prepare: Prepare
+    cost_of: CostOf
+    step_limit: int = 50
+    durable: Callable[[], Awaitable[None]] | None = None
+    """Waits until everything published is on disk; None for a session kept in memory."""
+
+
+class Session:
+    """One conversation in one folder."""
+
+    def __init__(self, bus: MessageBus, parts: Parts) -> None:
+        self.bus = bus
+        self._durable = parts.durable or _at_once
+        self._questions: dict[str, asyncio.Future[ApprovalResolved]] = {}
+        self._turn: asyncio.Task[TurnOutcome] | None = None
+        self._runner = TurnRunner(
+            bus,
+            Wiring(
+                directory=parts.directory,
+                toolbox=parts.toolbox,
+                prepare=parts.prepare,
+                cost_of=parts.cost_of,
+                approve=self._ask,
+                durable=self._durable,
+                step_limit=parts.step_limit,
+            ),
+        )
+
+    @property
+    def state(self) -> SessionState:
+        """The newest state."""
+        return self.bus.store.state
+
+    @property
+    def folder(self) -> Path:
+        """The workspace."""
+        return Path(self.state.folder)
+
+    @property
+    def busy(self) -> bool:
+        """True while a turn runs."""
+        return self._turn is not None and not self._turn.done()
+
+    def submit(self, text: str) -> None:
+        """Send a prompt. While a turn runs it is queued and delivered after the current tool."""
+        if not text.strip():
+            return
+        prompt_id = new_id("prompt")
+        if self.busy:
+            self.bus.publish(PromptQueued(prompt_id=prompt_id, text=text))
+            return
+        self.bus.publish(PromptSubmitted(prompt_id=prompt_id, text=text))
+        self._start()
+
+    def retry(self) -> bool:
+        """Ask for the missing or broken answer again. False when there is nothing to retry or a turn runs."""
+        if self.busy or not needs_answer(self.state):
+            return False
+        self._start()
+        return True
+
+    def cancel(self) -> bool:
+        """Stop what runs: the stream is closed, tools are killed, the history stays valid. False when idle."""
+        if not self.busy or self._turn is None:
+            return False
+        self._turn.cancel()
+        return True
+
+    def select_model(self, model: ModelInfo, dialect: str) -> None:
+        """Let another model answer from the next request on, also in mid-turn."""
+        self.bus.publish(ModelSelected(model=model, dialect=dialect))
+
+    def resolve(self, approval_id: str, decision: Decision, comment: str = "") -> bool:
+        """Answer an approval question. False when nobody waits for that answer (any more)."""
+        question = self._questions.get(approval_id)
+        waiting = next((each for each in self.state.approvals if each.approval_id == approval_id), None)
+        if question is None or question.done() or waiting is None:
+            return False
+        question.set_result(
+            ApprovalResolved(approval_id=approval_id, run_id=waiting.run_id, decision=decision, comment=comment)
+        )
+        return True
+
+    def notice(self, message: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
+        """Put a notice where it happened in the conversation; it is not sent to a model."""
+        self.bus.publish(NoticePosted(message=message, level=level))
+
+    async def wait_idle(self) -> TurnOutcome | None:
+        """Wait for the running turn, if one runs, and return how it ended."""
+        return None if self._turn is None else await asyncio.shield(self._turn)
+
+    async def aclose(self) -> None:
+        """Cancel what runs and wait until everything is on disk."""
+        if self.cancel() and self._turn is not None:
+            await asyncio.wait([self._turn])
+        await self._durable()
+
+    def _start(self) -> None:
+        self._turn = asyncio.create_task(self._runner.run(), name="turn")
+        self._turn.add_done_callback(self._ended)
+
+    def _ended(self, turn: "asyncio.Task[TurnOutcome]") -> None:
+        """A prompt that is still queued starts the next turn; a defect is shown, not swallowed."""
+        error = None if turn.cancelled() else turn.exception()
+        if error is not None:
+            self.notice(f"The turn broke off inside Patchbay: {type(error).__name__}: {error}", NoticeLevel.ERROR)
+            return
+        if self.state.queued:
+            self._start()
+
+    async def _ask(self, question: ApprovalRequested) -> ApprovalResolved:
+        future: asyncio.Future[ApprovalResolved] = asyncio.get_running_loop().create_future()
+        self._questions[question.approval_id] = future
+        try:
+            return await future
+        finally:
+            del self._questions[question.approval_id]
+
+
+async def _at_once() -> None:
+    """Nothing to wait for: the session lives in memory only."""
+
+
+def repair(bus: MessageBus) -> bool:
+    """End what was in flight when the process of a resumed session died; True when something was.
+
+    A tool that was running may have run: its result says so, and the next request is valid.
+    """
+    state = bus.store.state
+    turn_id = state.turn_id or (state.answer.turn_id if state.answer else None)
+    if turn_id is None and not state.active_runs:
+        return False
+    content = "Patchbay ended while this ran: it may or may not have taken effect. Check before doing it again."
+    for event in closing_events(state, turn_id or "", Outcome.INTERRUPTED, content):
+        bus.publish(event)
+    bus.publish(TurnEnded(turn_id=turn_id or "", outcome=TurnOutcome.INTERRUPTED))
+    bus.publish(
+        NoticePosted(
+            message="The last run ended in mid-turn. What had arrived is kept; retry to go on.",
+            level=NoticeLevel.WARNING,
+        )
+    )
+    return True
