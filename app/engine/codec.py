@@ -60,7 +60,7 @@ def decode_event(row: dict[str, Any]) -> session_events.SessionEvent:
 
 def _encode_dataclass(value: Any) -> dict[str, Any]:
     out: dict[str, Any] = {TAG: type(value).__name__}
-    for name, default in _defaults(type(value)):
+    for name, default in _defaults(value.__class__):
         item = getattr(value, name)
         if item is not default and item != default:
             out[name] = encode(item)

@@ -1,0 +1,221 @@
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from support.sessions import FakeToolbox, make_session
+
+from patchbay.app.engine.bus import MessageBus
+from patchbay.app.engine.database import MIGRATIONS, DatabaseError, connect, latest_session, load_events
+from patchbay.app.engine.events import ProviderActivity, RequestStarted, SessionStarted, ToolActivity, TurnStarted
+from patchbay.app.engine.history import history
+from patchbay.app.engine.recorder import Recorder
+from patchbay.app.engine.session import repair
+from patchbay.app.engine.state import AnswerEntry, SessionState
+from patchbay.app.engine.store import SessionStore
+from patchbay.providers.base import ModelRef
+from patchbay.providers.events import TextDelta, TextStart
+from patchbay.providers.messages import ToolResultMessage
+from patchbay.providers.redact import remember_secret
+from patchbay.providers.scripted import ScriptedProvider, answer, end, text, thinking, tool_call, usage
+from patchbay.tools.events import Outcome, ToolRunStarted
+
+
+async def echo(_arguments, _emit, _approve):
+    return "echoed"
+
+
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "state" / "patchbay.db"
+
+
+async def recorded_session(database):
+    recorder = Recorder(database)
+    provider = ScriptedProvider(
+        "fake",
+        [
+            answer(thinking("hm"), text("A long answer. " * 40), tool_call("a", "read", {}), usage(10, 4), end()),
+            answer(text("done"), end()),
+        ],
+    )
+    session, recording = make_session(provider, toolbox=FakeToolbox(read=echo), durable=recorder.durable)
+    session.bus.attach(recorder.sink)
+    session.bus.publish(SessionStarted(folder="project", version="test"))
+    session.submit("hello")
+    await session.wait_idle()
+    recorder.close()
+    return session, recording
+
+
+async def test_a_session_reads_back_as_it_was(database):
+    session, recording = await recorded_session(database)
+    connection = connect(database)
+    assert latest_session(connection, "project") == "s1"
+    events, last, problems = load_events(connection, "s1")
+    replayed = SessionStore(SessionState(session_id="s1")).replay(events)
+    assert problems == []
+    assert last == recording.stamped[-1].seq
+    assert len(events) < len(recording.stamped), "adjacent deltas share a row"
+    assert replayed.transcript == session.state.transcript
+    assert replayed.runs == session.state.runs
+    assert history(replayed) == history(session.state)
+    assert replayed.totals == session.state.totals
+
+
+async def test_every_call_is_a_ledger_row(database):
+    await recorded_session(database)
+    rows = connect(database).execute(
+        "SELECT provider, input_tokens, output_tokens, cost, source, price FROM calls ORDER BY at"
+    )
+    first, second = rows.fetchall()
+    assert first[:5] == ("fake", 10, 4, "0.00009", "computed")
+    assert '"3"' in first[5]
+    assert second[4] == "estimated"
+
+
+async def test_the_file_is_the_owners_alone(database):
+    await recorded_session(database)
+    assert stat.S_IMODE(os.stat(database).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(database.parent).st_mode) == 0o700
+
+
+async def test_a_key_that_a_tool_prints_never_reaches_the_disk(database):
+    remember_secret("canary-key-0123456789")
+
+    async def leak(_arguments, _emit, _approve):
+        return "KEY canary-key-0123456789"
+
+    recorder = Recorder(database)
+    provider = ScriptedProvider("fake", [answer(tool_call("a", "read", {}), end()), answer(text("ok"), end())])
+    session, _ = make_session(provider, toolbox=FakeToolbox(read=leak), durable=recorder.durable)
+    session.bus.attach(recorder.sink)
+    session.submit("print canary-key-0123456789")
+    await session.wait_idle()
+    recorder.close()
+    written = b"".join(path.read_bytes() for path in database.parent.iterdir())
+    assert b"canary-key" not in written
+
+
+def test_a_newer_database_is_refused_by_name(database):
+    connection = connect(database)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(DatabaseError, match=r"patchbay\.db.*newer"):
+        connect(database)
+
+
+def test_a_file_that_is_no_database_is_named(database):
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"this is not sqlite at all" * 100)
+    with pytest.raises(DatabaseError, match=r"patchbay\.db"):
+        connect(database)
+
+
+async def test_when_the_disk_refuses_rows_are_kept_and_written_later(database, monkeypatch):
+    problems: list[str] = []
+    recorder = Recorder(database, on_problem=problems.append)
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    bus.attach(recorder.sink)
+    blocker = sqlite3.connect(database, isolation_level=None)
+    recorder._connection.execute("PRAGMA busy_timeout = 1")
+    blocker.execute("BEGIN EXCLUSIVE")
+    bus.publish(TurnStarted(turn_id="t1"))
+    await recorder.durable()
+    assert len(problems) == 1
+    assert "saved" in problems[0]
+    blocker.execute("ROLLBACK")
+    bus.publish(TurnStarted(turn_id="t2"))
+    await recorder.durable()
+    recorder.close()
+    events, _, _ = load_events(connect(database), "s")
+    assert [stamped.event.turn_id for stamped in events] == ["t1", "t2"]
+
+
+def test_what_was_in_flight_at_a_crash_is_closed_and_said():
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    ref = ModelRef(provider="p", model="m")
+    bus.publish(TurnStarted(turn_id="t"))
+    bus.publish(RequestStarted(turn_id="t", request_id="r", ref=ref, dialect="d", estimated_input_tokens=1))
+    for event in answer(text("I run it"), tool_call("c", "bash", {"command": "make"}), end()):
+        bus.publish(ProviderActivity(turn_id="t", request_id="r", event=event))
+    run = ToolRunStarted(run_id="r.1", name="bash", title="make")
+    bus.publish(ToolActivity(turn_id="t", request_id="r", part_index=1, event=run))
+    assert repair(bus)
+    state = bus.store.state
+    assert state.turn_id is None
+    assert state.runs[0].outcome is Outcome.INTERRUPTED
+    result = history(state)[-1]
+    assert isinstance(result, ToolResultMessage)
+    assert result.is_error
+    assert "may or may not" in result.content
+    assert not repair(bus), "a closed session needs no repair"
+
+
+CHILD = """
+import asyncio, os, sys
+from pathlib import Path
+from support.sessions import make_session
+from patchbay.app.engine.events import SessionStarted
+from patchbay.app.engine.recorder import Recorder
+from patchbay.providers.events import ResponseStart, TextDelta, TextStart
+from patchbay.providers.scripted import ScriptedProvider
+
+async def endless(_request):
+    yield ResponseStart()
+    yield TextStart(index=0)
+    for number in range(10**9):
+        yield TextDelta(index=0, text=f"{number} ")
+        if number == 50:
+            await asyncio.sleep(0.5)
+            print("streaming", flush=True)
+        await asyncio.sleep(0.001)
+
+async def main():
+    recorder = Recorder(Path(sys.argv[1]))
+    session, _ = make_session(ScriptedProvider("fake", [endless]), durable=recorder.durable)
+    session.bus.attach(recorder.sink)
+    session.bus.publish(SessionStarted(folder="project", version="test"))
+    session.submit("count")
+    await session.wait_idle()
+
+asyncio.run(main())
+"""
+
+
+def test_a_killed_process_keeps_the_prompt_and_the_text_so_far(database):
+    environment = {**os.environ, "PYTHONPATH": os.path.join(os.path.dirname(__file__), "..", "..")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(CHILD), str(database)], stdout=subprocess.PIPE, env=environment
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == b"streaming\n"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    connection = connect(database)
+    events, last, problems = load_events(connection, latest_session(connection, "project") or "")
+    store = SessionStore(SessionState(session_id="s1"))
+    store.replay(events)
+    bus = MessageBus(store, clock=lambda: 2e9, first_seq=last + 1)
+    assert problems == []
+    assert repair(bus)
+    entry = next(entry for entry in reversed(store.state.transcript) if isinstance(entry, AnswerEntry))
+    assert str(entry.parts[0].text).startswith("0 1 2 3 ")
+    assert len(history(store.state)) == 2
+
+
+def test_deltas_of_different_blocks_do_not_merge(database):
+    recorder = Recorder(database)
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    bus.attach(recorder.sink)
+    for index, piece in ((0, "a"), (0, "b"), (1, "c"), (0, "d")):
+        bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextDelta(index=index, text=piece)))
+    bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextStart(index=2)))
+    recorder.close()
+    events, _, _ = load_events(connect(database), "s")
+    joined = [each.event.event.text for each in events if isinstance(each.event.event, TextDelta)]
+    assert joined == ["ab", "c", "d"]
