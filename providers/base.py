@@ -26,7 +26,9 @@ class ModelRef:
         """Split at the first slash. Raises ValueError when a side is empty."""
         provider, _, model = text.strip().partition("/")
         if not provider or not model:
-            raise ValueError(f"{text!r} is no model reference: write provider/model, for example ollama/qwen3-coder:30b")
+            raise ValueError(
+                f"{text!r} is no model reference: write provider/model, for example ollama/qwen3-coder:30b"
+            )
         return cls(provider=provider, model=model)
 
     def __str__(self) -> str:
@@ -41,13 +43,23 @@ class Price:
     output_per_mtok: Decimal
     cache_read_per_mtok: Decimal | None = None
     cache_write_per_mtok: Decimal | None = None
+    tiers: tuple["PriceTier", ...] = ()
+    """Prices of long prompts, shortest first."""
 
     @property
     def free(self) -> bool:
         """True when nothing costs anything (a local model)."""
         return not any(
-            (self.input_per_mtok, self.output_per_mtok, self.cache_read_per_mtok, self.cache_write_per_mtok)
+            (self.input_per_mtok, self.output_per_mtok, self.cache_read_per_mtok, self.cache_write_per_mtok, self.tiers)
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTier:
+    """What a whole call costs once its prompt, cached tokens included, is longer than ``above_tokens``."""
+
+    above_tokens: int
+    price: Price
 
 
 FREE = Price(input_per_mtok=Decimal(0), output_per_mtok=Decimal(0))

@@ -1,0 +1,36 @@
+# `make run` and `make test` need nothing but python3 (3.11 or newer) with venv and pip: they build .venv themselves.
+
+VENV      := .venv
+INSTALLED := $(VENV)/.installed
+BIN       := $(VENV)/bin
+TESTS     := -n auto
+
+.PHONY: run test check lint bench lock clean
+
+run: $(INSTALLED)             ## start Patchbay, for example: make run ARGS=--demo
+	@PATCHBAY_MAKE_RUN=1 $(BIN)/patchbay $(ARGS)
+
+test: $(INSTALLED)            ## run the tests
+	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+lint: $(INSTALLED)            ## format, lint, types, import rules; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-logo
+
+check: lint test              ## everything a change must pass
+
+bench: $(INSTALLED)           ## measure the cost of a flush, of a long session and of a start
+	@$(BIN)/python -m pytest tests/bench -p no:xdist -s $(ARGS)
+
+lock:                         ## resolve the newest allowed versions (needs uv)
+	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.11 --upgrade --quiet --custom-compile-command "make lock" -o requirements.lock
+
+clean:                        ## remove the environment and everything that was built
+	@rm -rf $(VENV) build dist *.egg-info
+
+$(INSTALLED): requirements.lock pyproject.toml .ci/setup
+	@bash .ci/setup $(VENV)
+	@touch $@

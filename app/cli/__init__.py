@@ -1,0 +1,67 @@
+"""The command line. Everything heavy is imported by the command that needs it, so that ``--version`` is instant."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from .arguments import Command, ExitCode, parse
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (see ``ExitCode``)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    _survive_odd_text()
+    try:
+        return _run(parse(arguments))
+    except SystemExit as leaving:  # argparse: help, version and usage errors
+        return leaving.code if isinstance(leaving.code, int) else ExitCode.USAGE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _run(command: Command) -> int:
+    if command.name == "wire":
+        from ..wire import decode_command
+
+        return decode_command(list(command.rest))
+
+    from ..settings import SettingsError
+
+    try:
+        return _start(command)
+    except SettingsError as error:
+        print(f"patchbay: {error}", file=sys.stderr)  # noqa: T201 - the command line talks on these streams
+        return ExitCode.USAGE
+
+
+def _start(command: Command) -> int:
+    match command.name:
+        case "run":
+            from .run import run_command
+
+            return run_command(command.options)
+        case "models":
+            from .models import models_command
+
+            return models_command(command.options)
+        case "doctor":
+            from .doctor import doctor_command
+
+            return doctor_command(command.options)
+        case _:
+            from .interactive import interactive_command
+
+            return interactive_command(command.options)
+
+
+def _survive_odd_text() -> None:
+    """Text that the terminal's encoding cannot show becomes ``?`` instead of an exception in mid-answer."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")

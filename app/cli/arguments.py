@@ -1,0 +1,163 @@
+"""What can be typed after ``patchbay``: one parser a command, and the exit codes they share."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from ... import __version__
+
+
+class ExitCode(IntEnum):
+    """What the shell gets to know."""
+
+    OK = 0
+    FAILED = 1
+    """The turn failed: the server said no or went away, or the step limit was reached. ``doctor``: nothing usable."""
+    USAGE = 2
+    """Wrong usage or settings; nothing was sent to a model."""
+    DENIED = 3
+    """The answer is complete, but a tool the model asked for was denied."""
+    INTERRUPTED = 130
+    """Ctrl+C."""
+    TERMINATED = 143
+
+
+EXIT_CODES = """\
+exit codes:
+  0    done
+  1    the turn failed, or the step limit was reached; doctor: nothing can be used
+  2    wrong usage or settings; nothing was sent to a model
+  3    run: the answer is complete, but a tool was denied (see --allow)
+  130  interrupted with Ctrl+C
+  143  ended by SIGTERM
+"""
+
+_ABOUT = f"""\
+A terminal coding agent that works with any model and shows every patch and every cent.
+
+  patchbay [PATH]     work in a folder (the current one when none is given)
+  patchbay run        one prompt without a screen, for scripts
+  patchbay models     the models that can be used now
+  patchbay doctor     what is configured, found and reachable, and what to do next
+  patchbay wire       look into recorded model streams
+
+A command wins over a folder of the same name: write ./run for the folder.
+
+{EXIT_CODES}"""
+
+COMMANDS = frozenset({"run", "models", "doctor", "wire"})
+_WITH_VALUE = frozenset({"--model", "--config"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A parsed command line. ``name`` is empty for the full-screen application."""
+
+    name: str
+    options: argparse.Namespace
+    rest: tuple[str, ...] = ()
+    """The unparsed words of ``wire decode``."""
+
+
+def parse(argv: Sequence[str]) -> Command:
+    """Parse the words after ``patchbay``. Raises SystemExit for help, version and wrong usage (2), like argparse."""
+    position = _command_position(argv)
+    if position is None:
+        return Command(name="", options=_application().parse_args(argv))
+    name = argv[position]
+    rest = (*argv[:position], *argv[position + 1 :])
+    if name == "wire":
+        return _wire(rest)
+    parser = {"run": _run, "models": _models, "doctor": _doctor}[name]()
+    return Command(name=name, options=parser.parse_args(rest))
+
+
+def _command_position(argv: Sequence[str]) -> int | None:
+    """Where the first word stands that is no option, if it is a command."""
+    skip = False
+    for position, word in enumerate(argv):
+        if skip:
+            skip = False
+        elif not word.startswith("-") or word == "-":
+            return position if word in COMMANDS else None
+        elif word == "--":
+            return None
+        else:
+            skip = word in _WITH_VALUE
+    return None
+
+
+def _parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=prog,
+        description=description,
+        epilog=epilog,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings file to use in place of the usual one")
+    parser.add_argument("--trust", action="store_true", help="read the folder's own .patchbay/config.toml too")
+
+
+def _add_session(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", metavar="PROVIDER/MODEL", help="the model to use, for example ollama/qwen3-coder:30b")
+    parser.add_argument("--continue", action="store_true", dest="resume", help="go on with the folder's last session")
+    _add_settings(parser)
+
+
+def _application() -> argparse.ArgumentParser:
+    parser = _parser("patchbay", _ABOUT)
+    parser.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help="the folder to work in")
+    _add_session(parser)
+    parser.add_argument("--demo", action="store_true", help="play a small task without any model, in a sample folder")
+    parser.add_argument("--version", action="version", version=f"patchbay {__version__}")
+    return parser
+
+
+def _run() -> argparse.ArgumentParser:
+    parser = _parser(
+        "patchbay run",
+        "One prompt without a screen. The answer goes to standard output, progress to standard error.",
+        EXIT_CODES,
+    )
+    parser.add_argument("-p", "--prompt", required=True, metavar="TEXT", help="the prompt; - reads it from standard input")
+    parser.add_argument("--output", choices=("text", "json", "jsonl"), default="text", help="form of the answer")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="RULE", help="let a tool run without asking; may be repeated"
+    )
+    parser.add_argument("--max-steps", type=_positive, metavar="N", help="requests to the model before giving up")
+    _add_session(parser)
+    return parser
+
+
+def _models() -> argparse.ArgumentParser:
+    parser = _parser("patchbay models", "The models that can be used now: configured, found on this machine, demo.")
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of a table")
+    _add_settings(parser)
+    return parser
+
+
+def _doctor() -> argparse.ArgumentParser:
+    parser = _parser("patchbay doctor", "What is configured, found and reachable, and what to do next.", EXIT_CODES)
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of text")
+    _add_settings(parser)
+    return parser
+
+
+def _wire(words: Sequence[str]) -> Command:
+    parser = _parser("patchbay wire", "Look into recorded model streams. `patchbay wire decode --help` tells more.")
+    parser.add_argument("action", choices=("decode",), help="decode: print what a recorded stream holds")
+    parser.parse_args(words[:1])
+    return Command(name="wire", options=argparse.Namespace(), rest=tuple(words[1:]))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number

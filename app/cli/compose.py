@@ -1,0 +1,228 @@
+"""The composition root: the one place where concrete providers and tools meet the engine.
+
+Everything that is plugged in here arrives as a plain value or a protocol on the other side, so that neither
+the engine nor a pane ever knows a dialect, an HTTP client or a tool class.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ... import __version__
+from ...providers.base import ModelRef, ProviderConfigError
+from ...providers.catalogue import Catalogue
+from ...providers.demo import DEMO_NAME, create_sample, demo_provider
+from ...providers.directory import ProviderDirectory
+from ...providers.handoff import prepare
+from ...providers.messages import Message
+from ...providers.pricing import cost_of
+from ...tools.policy import Policy
+from ...tools.toolbox import LocalToolbox
+from ..engine.bus import MessageBus
+from ..engine.database import connect, latest_session, load_events
+from ..engine.events import NoticeLevel, NoticePosted, ProvidersListed, SessionStarted
+from ..engine.ids import new_id
+from ..engine.recorder import Recorder
+from ..engine.runner import Prepare, Prepared
+from ..engine.session import Parts, Session, repair
+from ..engine.state import SessionState
+from ..engine.store import SessionStore
+from ..paths import Paths, find_paths
+from ..settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks for."""
+
+    folder: Path
+    model: str | None = None
+    resume: bool = False
+    demo: bool = False
+    allow: tuple[str, ...] = ()
+    """Further rules for tools that run unasked, for this session only."""
+    demo_tokens_per_second: float | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime:
+    """A session with everything it needs, and what must be closed with it."""
+
+    session: Session
+    directory: ProviderDirectory
+    settings: Settings
+    paths: Paths
+    demo: bool
+    recorder: Recorder | None = None
+    sample: tempfile.TemporaryDirectory[str] | None = None
+    wished: str | None = None
+    """The model asked for on the command line or used last; None once it is chosen."""
+
+    async def refresh(self) -> None:
+        """Ask every server what it has and list it in the session."""
+        await self.directory.refresh()
+        self.list_providers()
+
+    def list_providers(self) -> None:
+        """Tell the session what can be used now."""
+        self.session.bus.publish(ProvidersListed(providers=self.directory.statuses()))
+
+    def choose(self) -> bool:
+        """Select the model asked for, else the default; False when there is none (yet).
+
+        Raises ``ProviderConfigError`` for a model that does not exist: before ``refresh`` it may be one of a
+        server that is not known yet.
+        """
+        ref = self._first_choice()
+        if ref is None:
+            return False
+        self.select(ref)
+        self.wished = None
+        return True
+
+    async def start(self) -> str:
+        """Choose a model at once if that can be done, else after looking for servers. Returns what is wrong, if anything."""
+        try:
+            if self.choose():
+                return ""
+        except ProviderConfigError:
+            pass  # it may belong to a server that is found in a moment
+        await self.refresh()
+        try:
+            return "" if self.choose() else self.directory.nothing_available()
+        except ProviderConfigError as error:
+            return str(error)
+
+    def select(self, ref: ModelRef) -> None:
+        """Let a model answer from the next request on, and say what it cannot do.
+
+        Raises ``ProviderConfigError`` when its provider does not exist or is disabled.
+        """
+        dialect = self.directory.dialect(ref)
+        model = self.directory.info(ref)
+        if model == self.session.state.model:
+            return
+        self.session.select_model(model, dialect)
+        if model.tools is False:
+            self.session.notice(
+                f"{ref} does not support tool calling: it can talk, but not read or change files. Pick another model"
+                " for work on code.",
+                NoticeLevel.WARNING,
+            )
+
+    def _first_choice(self) -> ModelRef | None:
+        if self.wished is not None:
+            return self.directory.resolve(self.wished)
+        if self.demo:
+            return ModelRef(provider=DEMO_NAME, model=DEMO_NAME)
+        names = [status.name for status in self.directory.statuses()]
+        provider, model = self.settings.start_model(names)
+        if provider is not None and model is not None:
+            return ModelRef(provider=provider, model=model)
+        return self.directory.default()
+
+    async def aclose(self) -> None:
+        """Stop what runs, write what is left, close connections, throw the demo's folder away."""
+        await self.session.aclose()
+        if self.recorder is not None:
+            self.recorder.close()
+        await self.directory.aclose()
+        if self.sample is not None:
+            self.sample.cleanup()
+
+
+def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os.environ) -> Runtime:
+    """Put a session together. Raises ``DatabaseError`` when nothing can be saved, with cause and fix.
+
+    A model is chosen by ``Runtime.choose`` or ``Runtime.refresh``: servers on this machine are only known after
+    the latter.
+    """
+    paths = find_paths(environ)
+    sample = tempfile.TemporaryDirectory(prefix="patchbay-demo-") if wish.demo else None
+    folder = create_sample(Path(sample.name)) if sample is not None else wish.folder.resolve()
+    speed = wish.demo_tokens_per_second
+    demo = demo_provider() if speed is None else demo_provider(tokens_per_second=speed)
+    directory = ProviderDirectory(
+        settings.provider_configs(),
+        environ,
+        Catalogue(settings.prices()),
+        default_provider=settings.start_provider(),
+        demo=demo,
+    )
+    bus, recorder = _open_bus(paths, str(folder), resume=wish.resume)
+    toolbox = LocalToolbox(
+        folder,
+        Policy(allow=(*settings.policy.allow, *wish.allow)),
+        state_folder=paths.state_folder / "output",
+        secret_variables=directory.key_variables(),
+    )
+    parts = Parts(
+        directory=directory,
+        toolbox=toolbox,
+        prepare=_prepare_with(directory),
+        cost_of=cost_of,
+        step_limit=settings.step_limit,
+        durable=recorder.durable,
+    )
+    session = Session(bus, parts)
+    runtime = Runtime(
+        session=session,
+        directory=directory,
+        settings=settings,
+        paths=paths,
+        demo=wish.demo,
+        recorder=recorder,
+        sample=sample,
+        wished=wish.model or _resumed_model(session.state),
+    )
+    runtime.list_providers()
+    for warning in settings.warnings:
+        session.notice(warning, NoticeLevel.WARNING)
+    return runtime
+
+
+def _open_bus(paths: Paths, folder: str, *, resume: bool) -> tuple[MessageBus, Recorder]:
+    """The bus of a new session, or of the last one in this folder with its history replayed and repaired."""
+    connection = connect(paths.database)
+    found = latest_session(connection, folder) if resume else None
+    if found is None:
+        connection.close()
+        bus = MessageBus(SessionStore(SessionState(session_id=new_id("session"))))
+        recorder = Recorder(paths.database)
+        bus.attach(recorder.sink)
+        bus.publish(SessionStarted(folder=folder, version=__version__))
+        return bus, recorder
+    events, last, problems = load_events(connection, found)
+    connection.close()
+    store = SessionStore(SessionState(session_id=found))
+    store.replay(events)
+    bus = MessageBus(store, first_seq=last + 1)
+    recorder = Recorder(paths.database)
+    bus.attach(recorder.sink)
+    repair(bus)
+    for problem in problems:
+        message = f"Part of the session could not be read: {problem}"
+        bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
+    return bus, recorder
+
+
+def _resumed_model(state: SessionState) -> str | None:
+    return None if state.model is None else str(state.model.ref)
+
+
+def _prepare_with(directory: ProviderDirectory) -> Prepare:
+    """Hand-off for whatever model comes next, with the id rules of its endpoint."""
+
+    def prepare_for(messages: tuple[Message, ...], ref: ModelRef, dialect: str) -> Prepared:
+        done = prepare(
+            messages,
+            provider=ref.provider,
+            dialect=dialect,
+            model=ref.model,
+            id_pattern=directory.id_pattern(ref),
+        )
+        return Prepared(messages=done.messages, changes=done.changes)
+
+    return prepare_for

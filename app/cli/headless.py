@@ -1,0 +1,92 @@
+"""Runs one prompt through a session without a screen. The engine is the same as under the screen."""
+
+import asyncio
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...tools.events import ApprovalRequested, Decision
+from ..engine.events import Stamped, ToolActivity
+from .arguments import ExitCode
+from .report import RunReport
+
+if TYPE_CHECKING:
+    from ..engine.session import Session
+
+_NOBODY = "Denied: this run has no person to ask. Go on without it, or say in your answer what you would need."
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters JSON lets through that steer a terminal, end a line for some readers, or cannot be encoded."""
+
+
+async def run_prompt(
+    session: "Session",
+    prompt: str,
+    *,
+    sinks: tuple[Callable[[Stamped], None], ...] = (),
+    decision: Decision = Decision.DENY,
+) -> tuple[RunReport, int]:
+    """Send a prompt and wait for the end of its turn; returns the report and the exit code.
+
+    Approval questions are answered with ``decision``. Ctrl+C and SIGTERM cancel the turn in an orderly way: what
+    arrived is kept, tools are killed, the history stays valid.
+    """
+    report = RunReport()
+    detach = [session.bus.attach(sink) for sink in (report, *sinks, _answer_with(session, decision))]
+    with _cancelled_by_signals(session) as received:
+        session.submit(prompt)
+        await session.wait_idle()
+    for each in detach:
+        each()
+    return report, 128 + received[0] if received else report.exit_code
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON, readable in any language and harmless to a terminal."""
+    import json
+
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def configuration_error(message: str) -> dict[str, Any]:
+    """What ``--output json`` prints when there was no run at all."""
+    error = {"kind": "configuration", "message": message}
+    return RunReport().summary("") | {"session_id": None, "error": error}
+
+
+def _answer_with(session: "Session", decision: Decision) -> Callable[[Stamped], None]:
+    def answer(stamped: Stamped) -> None:
+        match stamped.event:
+            case ToolActivity(event=ApprovalRequested(approval_id=approval_id)):
+                comment = _NOBODY if decision is Decision.DENY else ""
+                # The asker begins to wait right after it has published the question: answer in the next round.
+                asyncio.get_running_loop().call_soon(session.resolve, approval_id, decision, comment)
+            case _:
+                pass
+
+    return answer
+
+
+@contextmanager
+def _cancelled_by_signals(session: "Session") -> Iterator[list[int]]:
+    """Cancel the turn on SIGINT and SIGTERM; yields the signals that came."""
+    loop = asyncio.get_running_loop()
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        session.cancel()
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield received
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+__all__ = ["ExitCode", "configuration_error", "run_prompt", "to_json"]

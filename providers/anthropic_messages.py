@@ -1,0 +1,7 @@
+"""Anthropic Messages."""
+
+from .http import DialectProvider
+
+
+class AnthropicMessages(DialectProvider):
+    """Anthropic Messages."""

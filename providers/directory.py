@@ -1,0 +1,380 @@
+"""Every provider there is: configured, ready by its key variable, found on this machine, or the demo.
+
+The list is there at once, without a packet; ``refresh`` fills in what local servers say. Providers are opened when they
+are first used and kept, so that connections are pooled.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
+from .catalogue import Catalogue
+from .discovery import Discovered, discover, inspect
+from .endpoint import Endpoint
+from .presets import PRESETS, Preset, origin
+from .redact import redact
+from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
+
+if TYPE_CHECKING:
+    import httpx
+
+REFRESH_TIMEOUT_S = 5.0
+"""The longest a refresh takes; a server that has not answered by then counts as offline until the next one."""
+CONFIG_FILE = "~/.config/patchbay/config.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """One provider as registered. Without an endpoint it is disabled and ``problem`` says why."""
+
+    config: ProviderConfig
+    preset: Preset
+    origin: Origin
+    endpoint: Endpoint | None
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def table(self) -> str:
+        """Its name in the catalogue."""
+        return self.preset.name if self.preset.name != "custom" else self.config.name
+
+    @property
+    def asked(self) -> bool:
+        """Whether a refresh asks it: local servers and those the catalogue knows nothing of, never a known cloud."""
+        return self.endpoint is not None and (not self.preset.key_required)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Live:
+    """What a server said at the last refresh."""
+
+    online: Online
+    models: tuple[ModelInfo, ...] = ()
+    problem: str = ""
+
+
+class ProviderDirectory:
+    """Names, states, models and opened providers. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        configs: Sequence[ProviderConfig],
+        environ: Mapping[str, str],
+        catalogue: Catalogue,
+        *,
+        default_provider: str | None = None,
+        demo: Provider | None = None,
+        discover: Callable[[], Awaitable[Sequence[Discovered]]] = discover,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+        config_file: str = CONFIG_FILE,
+    ) -> None:
+        """``environ`` is read again for every request; ``config_file`` is only named in messages."""
+        self._environ = environ
+        self._catalogue = catalogue
+        self._default_provider = default_provider
+        self._demo = demo
+        self._discover = discover
+        self._transport = transport
+        self._config_file = config_file
+        self._live: dict[str, _Live] = {}
+        self._opened: dict[str, Provider] = {}
+        self._entries: dict[str, _Entry] = {}
+        for config in configs:
+            self._register(config, Origin.CONFIGURED)
+        for config in preset_configs(environ):
+            if not self._covers(config.name):
+                self._register(config, Origin.PRESET)
+
+    # --- what there is -----------------------------------------------------------------------------------------------
+
+    def statuses(self) -> tuple[ProviderStatus, ...]:
+        """Every provider, configured ones first, then by preset, found ones and the demo."""
+        listed = tuple(self._status(entry) for entry in self._entries.values())
+        return listed if self._demo is None else (*listed, self._demo_status(self._demo))
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all providers, in the order of ``statuses``."""
+        return (*self._entries, *(() if self._demo is None else (self._demo.name,)))
+
+    async def refresh(self) -> None:
+        """Look for local servers and ask those that are configured. Never raises; at most ``REFRESH_TIMEOUT_S``."""
+        asked = [entry for entry in self._entries.values() if entry.asked and entry.origin is not Origin.DISCOVERED]
+        search = asyncio.create_task(_found(self._discover))
+        asking = {entry.name: asyncio.create_task(self._ask(entry)) for entry in asked}
+        tasks: set[asyncio.Task[object]] = {search, *asking.values()}
+        try:
+            await asyncio.wait(tasks, timeout=REFRESH_TIMEOUT_S)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for name, task in asking.items():
+            late = _Live(online=Online.OFFLINE, problem=f"did not answer within {REFRESH_TIMEOUT_S:g} s")
+            self._live[name] = late if task.cancelled() else task.result()
+        if not search.cancelled():
+            await self._merge(search.result())
+
+    # --- one model ---------------------------------------------------------------------------------------------------
+
+    def info(self, ref: ModelRef) -> ModelInfo:
+        """All that is known of a model; for an unknown provider, what the catalogue knows of one of that name."""
+        if self._demo is not None and ref.provider == self._demo.name:
+            return next(
+                (m for m in self._demo_status(self._demo).models if m.ref == ref), ModelInfo(ref=ref, price=FREE)
+            )
+        entry = self._entries.get(ref.provider)
+        return self._catalogue.facts(ref.provider, ref.model) if entry is None else self._facts(entry, ref.model)
+
+    def dialect(self, ref: ModelRef) -> str:
+        """The wire protocol spoken with a model's provider. Raises ``ProviderConfigError`` like ``provider``."""
+        return self.provider(ref).dialect
+
+    def provider(self, ref: ModelRef) -> Provider:
+        """The provider of a model, opened once. A server that is down is no error here: the request will tell.
+
+        Raises ``ProviderConfigError`` for a name that does not exist, listing those that do, and for a disabled one.
+        """
+        if self._demo is not None and ref.provider == self._demo.name:
+            return self._demo
+        opened = self._opened.get(ref.provider)
+        if opened is None:
+            opened = open_provider(self._endpoint(ref.provider), self._transport)
+            self._opened[ref.provider] = opened
+        return opened
+
+    def default(self) -> ModelRef | None:
+        """The model to begin with: of the default provider, else of the first one that is ready. Never the demo unasked.
+
+        None when nothing is ready yet or nothing exists: ``nothing_available`` says what to do.
+        """
+        if self._default_provider is not None:
+            return self._first_model(self._default_provider)
+        for status in self.statuses():
+            if status.online in (Online.ONLINE, Online.UNKNOWN) and status.origin is not Origin.DEMO:
+                ref = self._first_model(status.name)
+                if ref is not None:
+                    return ref
+        return None
+
+    def nothing_available(self) -> str:
+        """The message for ``default() is None``."""
+        if self._default_provider is not None and self._default_provider not in self.names():
+            return self._unknown(self._default_provider)
+        off = [f"{status.name}: {status.problem}" for status in self.statuses() if status.problem]
+        return "\n".join([f"No provider available. Configure one in {self._config_file}", *off])
+
+    def resolve(self, text: str) -> ModelRef:
+        """The model a person means by ``provider/model``, a model id, or the name of a provider.
+
+        Raises ``ProviderConfigError`` with the nearest names when nothing fits, and when a bare id fits several.
+        """
+        text = text.strip()
+        prefix, _, model = text.partition("/")
+        if prefix in self.names() and model:
+            return self._listed(ModelRef(provider=prefix, model=model))
+        if text in self.names():
+            ref = self._first_model(text)
+            if ref is None:
+                raise ProviderConfigError(f"Provider {text!r} has no model yet: write {text}/MODEL")
+            return ref
+        refs = self._refs()
+        match [ref for ref in refs if ref.model == text]:
+            case [only]:
+                return only
+            case []:
+                pass
+            case several:
+                raise ProviderConfigError(f"Several providers have {text!r}: choose {_choices(map(str, several))}")
+        if prefix in PRESETS and model:
+            return ModelRef(provider=prefix, model=model)
+        close = _close(text, [*map(str, refs), *(ref.model for ref in refs)])
+        if close:
+            raise ProviderConfigError(f"Unknown model {text!r}. Did you mean {_choices(close)}?")
+        raise ProviderConfigError(
+            self._unknown(prefix)
+            if model
+            else f"Unknown model {text!r}: write provider/model; `patchbay models` lists all"
+        )
+
+    async def aclose(self) -> None:
+        """Close every provider that was opened, and the demo."""
+        opened = [*self._opened.values(), *(() if self._demo is None else (self._demo,))]
+        self._opened.clear()
+        await asyncio.gather(*(provider.aclose() for provider in opened))
+
+    # --- registering -------------------------------------------------------------------------------------------------
+
+    def _register(self, config: ProviderConfig, origin: Origin) -> None:
+        try:
+            preset = choose_preset(config)
+            entry = _Entry(config=config, preset=preset, origin=origin, endpoint=build(config, self._environ))
+        except ProviderConfigError as error:
+            preset = PRESETS.get(config.preset or config.name, PRESETS["custom"])
+            entry = _Entry(config=config, preset=preset, origin=origin, endpoint=None, problem=redact(str(error)))
+        self._entries[config.name] = entry
+
+    def _covers(self, preset: str) -> bool:
+        """Whether a registered provider already is that service."""
+        return any(preset in (entry.name, entry.preset.name) for entry in self._entries.values())
+
+    def _endpoint(self, name: str) -> Endpoint:
+        entry = self._entries.get(name)
+        if entry is None and name in PRESETS and name != "custom":
+            # Named on the command line or in an old session without being listed: it may work all the same.
+            self._register(ProviderConfig(name=name, preset=name), Origin.PRESET)
+            entry = self._entries.pop(name)
+            if entry.endpoint is not None:
+                self._entries[name] = entry
+        if entry is None:
+            raise ProviderConfigError(self._unknown(name))
+        if entry.endpoint is None:
+            raise ProviderConfigError(entry.problem)
+        return entry.endpoint
+
+    def _unknown(self, name: str) -> str:
+        close = _close(name, self.names())
+        hint = f" Did you mean {_choices(close)}?" if close else ""
+        there = f"There are: {', '.join(self.names())}." if self.names() else "None is configured."
+        return f"Unknown provider {name!r}.{hint} {there} Configure one in {self._config_file}"
+
+    # --- models ------------------------------------------------------------------------------------------------------
+
+    def _status(self, entry: _Entry) -> ProviderStatus:
+        live = self._live.get(entry.name, _Live(online=Online.UNKNOWN))
+        endpoint = entry.endpoint
+        return ProviderStatus(
+            name=entry.name,
+            dialect=endpoint.dialect if endpoint else entry.preset.dialect,
+            origin=entry.origin,
+            local=endpoint.local if endpoint else entry.preset.local,
+            online=live.online if endpoint else Online.DISABLED,
+            models=tuple(self._facts(entry, model) for model in self._model_ids(entry)) if endpoint else (),
+            base_url=endpoint.base_url if endpoint else "",
+            problem=entry.problem or live.problem,
+            help_url=entry.preset.help_url,
+        )
+
+    def _model_ids(self, entry: _Entry) -> tuple[str, ...]:
+        """Without doubles: the person's own, the service's default, what it said, what the catalogue knows."""
+        own = ([entry.config.model] if entry.config.model else []) + list(entry.config.models)
+        live = self._live.get(entry.name)
+        if live is not None and live.models:
+            return tuple(dict.fromkeys([*own, *(model.ref.model for model in live.models)]))
+        default = [entry.preset.default_model] if entry.preset.default_model and not own else []
+        return tuple(dict.fromkeys([*own, *default, *self._catalogue.models(entry.table)]))
+
+    def _facts(self, entry: _Entry, model: str) -> ModelInfo:
+        live = self._live.get(entry.name)
+        said = next((known for known in live.models if known.ref.model == model), None) if live else None
+        local = entry.endpoint is not None and entry.endpoint.local
+        return self._catalogue.facts(entry.name, model, local=local, table=entry.table, live=said)
+
+    def _first_model(self, name: str) -> ModelRef | None:
+        """A provider's model to begin with: the configured one, else the first it lists."""
+        if self._demo is not None and name == self._demo.name:
+            return self._demo_status(self._demo).models[0].ref
+        entry = self._entries.get(name)
+        if entry is None:
+            default = PRESETS[name].default_model if name in PRESETS else ""
+            return ModelRef(provider=name, model=default) if default else None
+        ids = self._model_ids(entry)
+        return ModelRef(provider=name, model=ids[0]) if ids else None
+
+    def _refs(self) -> list[ModelRef]:
+        return [model.ref for status in self.statuses() for model in status.models]
+
+    def _listed(self, ref: ModelRef) -> ModelRef:
+        """The reference, unless the server listed its models just now and this is none of them."""
+        live, entry = self._live.get(ref.provider), self._entries.get(ref.provider)
+        if live is None or not live.models or entry is None:
+            return ref
+        ids = self._model_ids(entry)
+        for model in (ref.model, f"{ref.model}:latest"):
+            if model in ids:
+                return replace(ref, model=model)
+        close = _close(ref.model, ids) or list(ids[:5])
+        raise ProviderConfigError(f"{ref.provider} has no model {ref.model!r}. It has {_choices(close)}")
+
+    def _demo_status(self, demo: Provider) -> ProviderStatus:
+        known = self._live.get(demo.name)
+        models = (
+            known.models
+            if known
+            else (ModelInfo(ref=ModelRef(provider=demo.name, model="demo"), tools=True, price=FREE),)
+        )
+        return ProviderStatus(
+            name=demo.name, dialect=demo.dialect, origin=Origin.DEMO, local=True, online=Online.ONLINE, models=models
+        )
+
+    # --- asking servers ----------------------------------------------------------------------------------------------
+
+    async def _ask(self, entry: _Entry) -> _Live:
+        """What a configured server says: recognised by its own endpoints when it is local, else by its model list."""
+        endpoint = entry.endpoint
+        assert endpoint is not None
+        if endpoint.local and endpoint.api_key() is None:
+            found = await inspect(endpoint.base_url, expected=entry.preset.name, transport=self._transport)
+            if found is not None:
+                return _as_live(found, entry.name)
+        try:
+            ids = await self.provider(ModelRef(provider=entry.name, model="")).list_models()
+        except ProviderConfigError as error:
+            return _Live(online=Online.OFFLINE, problem=redact(str(error)))
+        return _Live(
+            online=Online.ONLINE,
+            models=tuple(ModelInfo(ref=ModelRef(provider=entry.name, model=model)) for model in ids),
+        )
+
+    async def _merge(self, found: Sequence[Discovered]) -> None:
+        """Take up the servers that were found, update those known already, let go of those that went away."""
+        here = {origin(server.base_url) for server in found}
+        for entry in tuple(self._entries.values()):
+            if entry.origin is Origin.DISCOVERED and entry.endpoint and origin(entry.endpoint.base_url) not in here:
+                self._live[entry.name] = _Live(
+                    online=Online.OFFLINE,
+                    models=self._live[entry.name].models,
+                    problem=f"{entry.name} at {entry.endpoint.base_url} stopped answering: start it again",
+                )
+        known = {origin(e.endpoint.base_url): e for e in self._entries.values() if e.endpoint is not None}
+        for server in found:
+            entry = known.get(origin(server.base_url))
+            if entry is None and not self._covers(server.preset):
+                config = ProviderConfig(name=server.preset, preset=server.preset, base_url=server.base_url)
+                self._register(config, Origin.DISCOVERED)
+                entry = self._entries[server.preset]
+            if entry is not None:
+                self._live[entry.name] = await self._with_key(entry, server)
+
+    async def _with_key(self, entry: _Entry, server: Discovered) -> _Live:
+        """A found server that wants a key is asked again with it, if there is one."""
+        endpoint = entry.endpoint
+        if server.problem and not server.models and endpoint is not None and endpoint.api_key() is not None:
+            return await self._ask(entry)
+        return _as_live(server, entry.name)
+
+
+def _as_live(server: Discovered, name: str) -> _Live:
+    """The findings under the name the person uses."""
+    models = tuple(replace(model, ref=replace(model.ref, provider=name)) for model in server.models)
+    return _Live(online=Online.ONLINE, models=models, problem=server.problem)
+
+
+async def _found(search: Callable[[], Awaitable[Sequence[Discovered]]]) -> Sequence[Discovered]:
+    return await search()
+
+
+def _close(word: str, words: Iterable[str]) -> list[str]:
+    """Up to three names that look like the word, whatever their case."""
+    by_lower = {candidate.lower(): candidate for candidate in words}
+    return [by_lower[match] for match in get_close_matches(word.lower(), by_lower, n=3, cutoff=0.5)]
+
+
+def _choices(words: Iterable[str]) -> str:
+    return " or ".join(words)

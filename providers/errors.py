@@ -1,0 +1,383 @@
+"""What went wrong, from whatever a server or the network made of it -> ``events.ResponseError``.
+
+Servers have a dozen shapes for an error and use statuses loosely (a wrong key can be a 400, a full context a 500),
+so kind is decided from the texts and codes first and from the status last. A message names the cause, in the
+server's own words, and the fix.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from .endpoint import Endpoint
+from .events import ErrorKind, JsonObject, JsonValue, ResponseError
+from .json_values import as_count, as_list, as_object, as_text, mend_text, parse_json, to_json
+from .redact import redact
+from .retry_after import seconds_to_wait
+
+EXCERPT_CHARACTERS = 300
+MESSAGE_CHARACTERS = 4000
+
+_RETRYABLE = frozenset(
+    {ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.SERVER_ERROR, ErrorKind.NETWORK, ErrorKind.TIMEOUT}
+)
+
+_TEXTS: tuple[tuple[ErrorKind, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (
+            ErrorKind.CONTEXT_OVERFLOW,
+            r"prompt is too long|prompt too long|input is too long|context_length_exceeded|exceed_context_size"
+            r"|exceed\w* (?:the |this )?(?:model'?s |available |max(?:imum)? )*context|maximum context length"
+            r"|context window (?:is )?exceed|maximum prompt length is|reduce the length of the (?:messages|prompt|input)"
+            r"|trying to keep the first|greater than the context length|tokens_limit_reached"
+            r"|input token count .{0,40}exceeds the maximum",
+        ),
+        (
+            ErrorKind.QUOTA,
+            r"insufficient[_ ](?:quota|balance|credits?|funds)|credit balance is too low|billing_hard_limit"
+            r"|exceeded your current quota(?!.*(?:retry in|RESOURCE_EXHAUSTED))|requires more credits",
+        ),
+        (
+            ErrorKind.AUTHENTICATION,
+            r"(?:incorrect|invalid|wrong|missing) (?:x-)?api[ -]?key|invalid_api_key|authentication_error"
+            r"|api key (?:is )?(?:not valid|invalid|missing)|no auth credentials",
+        ),
+        (
+            ErrorKind.INVALID_REQUEST,
+            r"requires --jinja|image input is not supported|does not support (?:image|multimodal|tool)",
+        ),
+        (ErrorKind.NOT_FOUND, r"model_not_found|not_found_error"),
+        (ErrorKind.RATE_LIMIT, r"rate_limit|rate limit|too many requests"),
+        (ErrorKind.OVERLOADED, r"overloaded|over capacity|loading model|insufficient_system_resource"),
+    )
+)
+"""Words that decide, in this order, where a client or server error carries them."""
+
+_TYPES: dict[str, ErrorKind] = {
+    "permission_error": ErrorKind.PERMISSION,
+    "billing_error": ErrorKind.QUOTA,
+    "timeout_error": ErrorKind.TIMEOUT,
+    "invalid_request_error": ErrorKind.INVALID_REQUEST,
+    "tool_use_failed": ErrorKind.INVALID_REQUEST,
+    "api_error": ErrorKind.SERVER_ERROR,
+    "server_error": ErrorKind.SERVER_ERROR,
+    "internal_server_error": ErrorKind.SERVER_ERROR,
+}
+"""Kinds of error objects that come without a status, inside a 200 stream."""
+
+_TOO_LARGE_AT_ALL = re.compile(r"request too large for", re.IGNORECASE)
+"""One request over the tokens-a-minute limit: waiting does not help."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSaid:
+    """An error in a server's own words."""
+
+    message: str
+    code: str = ""
+    status: int | None = None
+    """The HTTP status the error object itself names."""
+
+    @property
+    def words(self) -> str:
+        """Everything that may tell what kind of error it is."""
+        return f"{self.code} {self.message}"
+
+
+class ResponseFailure(Exception):
+    """Carries a ``ResponseError`` from where it is found to the end of the stream it becomes."""
+
+    def __init__(self, error: ResponseError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def read_error(value: JsonValue) -> ServerSaid | None:
+    """The error in a JSON reply, in any of the shapes servers use; None when there is none."""
+    if isinstance(value, list):
+        return read_error(value[0]) if value else None
+    if not isinstance(value, dict):
+        return None
+    inner = value.get("error")
+    match inner:
+        case dict():
+            return _from_object(inner)
+        case str() if inner:
+            return ServerSaid(message=inner, code=_code(value, "code", "type"), status=_status(value))
+        case _:
+            pass
+    if as_list(value.get("errors")):
+        return _from_object(as_object(as_list(value.get("errors"))[0]))
+    if "detail" in value or "message" in value:
+        return _from_object(value)
+    return None
+
+
+def _from_object(error: JsonObject) -> ServerSaid:
+    message = _words(error.get("message")) or _words(error.get("detail")) or to_json(error)
+    metadata = as_object(error.get("metadata"))
+    cause = _upstream_cause(metadata.get("raw"))
+    if cause and cause not in message:
+        provider = as_text(metadata.get("provider_name"))
+        message = f"{message}: {provider + ': ' if provider else ''}{cause}"
+    return ServerSaid(message=message, code=_code(error, "type", "code"), status=_status(error))
+
+
+def _words(value: JsonValue) -> str:
+    """A message that may be text, or validation errors as a list or object."""
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case {"msg": str(text)}:
+            return text
+        case {"message": str(text)}:
+            return text
+        case [first, *_]:
+            return _words(first)
+        case _:
+            return to_json(value)
+
+
+def _upstream_cause(raw: JsonValue) -> str:
+    """What the provider behind a router said: an error document as text, or plain text."""
+    if not isinstance(raw, str):
+        raw = to_json(raw) if raw else ""
+    try:
+        nested = read_error(parse_json(raw))
+    except ValueError:
+        nested = None
+    return nested.message if nested else _excerpt(raw)
+
+
+def _code(error: JsonObject, *names: str) -> str:
+    return " ".join(str(error[name]) for name in names if isinstance(error.get(name), str | int))
+
+
+def _status(error: JsonObject) -> int | None:
+    for name in ("status_code", "raw_status_code", "code", "status"):
+        number = as_count(error.get(name))
+        if number is not None and 400 <= number < 600:
+            return number
+    return None
+
+
+def classify_reply(endpoint: Endpoint, status: int, body: str, headers: Mapping[str, str]) -> ResponseError:
+    """The error of an HTTP reply that is no success, whatever its body holds."""
+    try:
+        said = read_error(parse_json(body))
+    except ValueError:
+        said = None
+    if said is None:
+        said = ServerSaid(message=_excerpt(body) or _phrase(status))
+    if 300 <= status < 400:
+        where = headers.get("location", "elsewhere")
+        said = replace(said, message=f"the server redirects to {where}; redirects are not followed with a key")
+    error = _error(endpoint, said, status)
+    if status == 429 or status >= 500:
+        error = replace(error, retry_after=seconds_to_wait(headers, said.message))
+    if headers.get("x-should-retry") == "false":
+        error = replace(error, retryable=False)
+    return error
+
+
+def classify_inband(endpoint: Endpoint, said: ServerSaid) -> ResponseError:
+    """The error of an error object inside an answer whose HTTP status said success."""
+    return _error(endpoint, said, said.status)
+
+
+def _error(endpoint: Endpoint, said: ServerSaid, status: int | None) -> ResponseError:
+    kind = _kind(said, status)
+    retryable = kind in _RETRYABLE or status == HTTPStatus.CONFLICT
+    if status in (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED):
+        retryable = False
+    if _TOO_LARGE_AT_ALL.search(said.message):
+        retryable = False
+    return ResponseError(
+        kind=kind, message=_clean(_explain(endpoint, kind, status, said.message)), status=status, retryable=retryable
+    )
+
+
+def _kind(said: ServerSaid, status: int | None) -> ErrorKind:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED) or (status and status < 400):
+        return _kind_of_status(status)
+    for kind, pattern in _TEXTS:
+        if pattern.search(said.words):
+            return kind
+    if status is not None:
+        return _kind_of_status(status)
+    known = (_TYPES[word] for word in said.code.split() if word in _TYPES)
+    return next(known, ErrorKind.SERVER_ERROR)
+
+
+def _kind_of_status(status: int) -> ErrorKind:
+    match status:
+        case 401:
+            return ErrorKind.AUTHENTICATION
+        case 402:
+            return ErrorKind.QUOTA
+        case 403:
+            return ErrorKind.PERMISSION
+        case 404:
+            return ErrorKind.NOT_FOUND
+        case 408 | 504:
+            return ErrorKind.TIMEOUT
+        case 429:
+            return ErrorKind.RATE_LIMIT
+        case 503 | 529:
+            return ErrorKind.OVERLOADED
+        case _ if status >= 500:
+            return ErrorKind.SERVER_ERROR
+        case _ if status < 400:
+            return ErrorKind.PROTOCOL
+        case _:
+            return ErrorKind.INVALID_REQUEST
+
+
+def _explain(endpoint: Endpoint, kind: ErrorKind, status: int | None, said: str) -> str:
+    """One message: whose error, what the server said, and what to do."""
+    name = f"{endpoint.name} ({status})" if status else endpoint.name
+    said = said.strip().rstrip(".")
+    match kind:
+        case ErrorKind.AUTHENTICATION:
+            return f"{name} refused the key: {said}. {_key_fix(endpoint)}"
+        case ErrorKind.PERMISSION:
+            return f"{name} does not permit this: {said}. Use a key that may use this model. {_key_fix(endpoint)}"
+        case ErrorKind.QUOTA:
+            return f"{name}: no credit or quota left: {said}. Top up the account or switch to another provider."
+        case ErrorKind.CONTEXT_OVERFLOW:
+            return (
+                f"{name}: the conversation does not fit the model's context window: {said}. "
+                "Shorten it, or switch to a model with a larger window."
+            )
+        case ErrorKind.NOT_FOUND:
+            return f"{name}: {said}. Check the model's name and that the base URL {endpoint.base_url} is right."
+        case ErrorKind.RATE_LIMIT if _TOO_LARGE_AT_ALL.search(said):
+            return f"{name}: {said}. Waiting does not help: shorten the conversation, or switch model."
+        case ErrorKind.RATE_LIMIT:
+            return f"{name} limits the rate of requests: {said}. Wait, or switch to another provider."
+        case ErrorKind.OVERLOADED:
+            return f"{name} is overloaded or not ready: {said}. Try again, or switch to another provider."
+        case ErrorKind.PROTOCOL:
+            return f"{name}: {said}. Check that the base URL {endpoint.base_url} is right."
+        case _:
+            return f"{name}: {said}."
+
+
+def _key_fix(endpoint: Endpoint) -> str:
+    where = f" (keys: {endpoint.help_url})" if endpoint.help_url else ""
+    if endpoint.key_variable:
+        return f"Set {endpoint.key_variable} to a valid key{where}; it is read again at the next request."
+    return f"Configure a key for the provider {endpoint.name!r}{where}."
+
+
+def address(endpoint: Endpoint) -> str:
+    """Host and port of an endpoint, as messages name it; without any name and password in its URL."""
+    try:
+        parts = urlsplit(endpoint.base_url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return endpoint.base_url.rpartition("@")[2]
+    return f"{parts.hostname}:{port}"
+
+
+def connection_failed(endpoint: Endpoint, problem: Exception) -> ResponseError:
+    """No connection could be made."""
+    fix = (
+        "Is the server running, and is this its port?" if endpoint.local else "Check the network, proxy and base URL."
+    )
+    reason = _excerpt(str(problem)) or type(problem).__name__
+    return _failure(
+        ErrorKind.NETWORK, f"{endpoint.name}: cannot connect to {address(endpoint)}: {reason}. {fix}", retryable=True
+    )
+
+
+def connection_lost(endpoint: Endpoint, problem: Exception) -> ResponseError:
+    """The connection broke after the request was sent."""
+    reason = _excerpt(str(problem)) or type(problem).__name__
+    return _failure(
+        ErrorKind.NETWORK,
+        f"{endpoint.name}: the connection to {address(endpoint)} broke off: {reason}. "
+        "What was received is kept; send the prompt again to go on.",
+        retryable=True,
+    )
+
+
+def too_slow(endpoint: Endpoint, seconds: float, *, first: bool) -> ResponseError:
+    """The idle watchdog ran out after so many seconds without an event."""
+    limit, when = ("first_token_timeout_s", "") if first else ("between_tokens_timeout_s", " in mid-answer")
+    return _failure(
+        ErrorKind.TIMEOUT,
+        f"{endpoint.name}: {address(endpoint)} sent nothing for {seconds:g} s{when}. "
+        f"Try again, or raise {limit} for this provider.",
+        retryable=True,
+    )
+
+
+def ended_early(endpoint: Endpoint, unreadable: str = "") -> ResponseError:
+    """The body ended, but the answer had not."""
+    hint = f" It last sent something unreadable: {_excerpt(unreadable)!r}." if unreadable else ""
+    return _failure(
+        ErrorKind.NETWORK,
+        f"{endpoint.name}: the answer ended early, without its end mark.{hint} What was received is kept; "
+        "its unfinished tool calls are not run. Send the prompt again to go on.",
+        retryable=True,
+    )
+
+
+def empty_answer(endpoint: Endpoint) -> ResponseError:
+    """A success status, and nothing in it."""
+    return _failure(
+        ErrorKind.PROTOCOL,
+        f"{endpoint.name} sent an empty answer. Its log may say why; "
+        "local servers do this when the conversation is longer than the context window the model is loaded with.",
+    )
+
+
+def not_understood(endpoint: Endpoint, body: str) -> ResponseError:
+    """A success status with something that is no answer in this dialect: a web page, plain text, other JSON."""
+    return _failure(
+        ErrorKind.PROTOCOL,
+        f"{endpoint.name} sent no {endpoint.dialect} answer, but: {_excerpt(body)!r}. "
+        f"Check the base URL {endpoint.base_url} and the dialect of this provider.",
+    )
+
+
+def unusable(endpoint: Endpoint, reason: str) -> ResponseError:
+    """The exchange cannot be carried on; ``reason`` says why and how to mend it."""
+    return _failure(ErrorKind.PROTOCOL, f"{endpoint.name}: {reason}")
+
+
+def unusable_key(endpoint: Endpoint) -> ResponseError:
+    """The key cannot be an HTTP header. It is not quoted."""
+    return _failure(
+        ErrorKind.AUTHENTICATION,
+        f"{endpoint.name}: the key holds characters no key has (a line break, a space, a quotation mark?). "
+        f"{_key_fix(endpoint)}",
+    )
+
+
+def _failure(kind: ErrorKind, message: str, *, retryable: bool = False) -> ResponseError:
+    return ResponseError(kind=kind, message=_clean(message), retryable=retryable)
+
+
+def _clean(message: str) -> str:
+    return redact(mend_text(message))[:MESSAGE_CHARACTERS]
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no message"
+
+
+def _excerpt(text: str) -> str:
+    """The beginning of a text, without markup and surplus space."""
+    plain = re.sub(r"<(?:script|style)\b.*?</|<[^>]{0,500}>", " ", text[: 20 * EXCERPT_CHARACTERS], flags=re.DOTALL)
+    plain = " ".join(plain.split())
+    return plain if len(plain) <= EXCERPT_CHARACTERS else plain[:EXCERPT_CHARACTERS] + "…"
