@@ -1,5 +1,6 @@
 """From the body of a reply to events: what the decoders of all dialects share."""
 
+import codecs
 from abc import ABC, abstractmethod
 
 from .blocks import BlockTracker
@@ -120,33 +121,40 @@ class AnswerBody:
         self._json_lines = json_lines
         self._limit = limit
         self._reader: SseReader | JsonLinesReader | None = None
+        self._document = False
         self._kept = bytearray()
+        """All of a document; of a stream only the beginning, to quote should there be no event in it."""
         self.events_seen = 0
         """How many events of the stream came: what the idle watchdog goes by. Comments and blank lines are none."""
 
     def feed(self, chunk: bytes) -> list[ResponseEvent]:
         """Take bytes, cut anywhere."""
         if self._reader is not None:
+            if self.events_seen == 0:
+                self._kept += chunk[: max(0, _KEPT_FOR_MESSAGES - len(self._kept))]
             return self._read(self._reader, chunk)
         self._kept += chunk
         if len(self._kept) > self._limit:
             return self._decoder.fail(unusable(self._decoder.endpoint, str(LineTooLongError(self._limit))))
-        beginning = bytes(self._kept[:_KEPT_FOR_MESSAGES]).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if not beginning or (beginning in b"<[{" and not (self._json_lines and beginning == b"{")):
+        beginning = b"" if self._document else bytes(self._kept).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        if not beginning:
+            return []
+        if beginning in b"<[{" and not (self._json_lines and beginning == b"{"):
+            self._document = True
             return []
         self._reader = JsonLinesReader(self._limit) if beginning == b"{" else SseReader(self._limit)
-        held, self._kept = bytes(self._kept), self._kept[:_KEPT_FOR_MESSAGES]
-        return self._read(self._reader, held)
+        return self._read(self._reader, bytes(self._kept))
 
     def finish(self) -> list[ResponseEvent]:
         """The body is over."""
-        beginning = bytes(self._kept).decode("utf-8", "replace").removeprefix("\ufeff").strip()
-        if self._reader is not None:
-            events = self._handle(self._reader.finish())
-            if self.events_seen == 0 and not self._decoder.unreadable:
-                self._decoder.unreadable = _without_comments(beginning)
-            return events + self._decoder.finish()
-        return self._decoder.whole(beginning) if beginning else self._decoder.finish()
+        text = self._kept.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+        if self._reader is None:
+            return self._decoder.whole(text) if text else self._decoder.finish()
+        events = self._handle(self._reader.finish())
+        stray = _without_comments(text[:_KEPT_FOR_MESSAGES])
+        if self.events_seen == 0 and stray:
+            return events + self._decoder.fail(not_understood(self._decoder.endpoint, stray))
+        return events + self._decoder.finish()
 
     def _read(self, reader: SseReader | JsonLinesReader, chunk: bytes) -> list[ResponseEvent]:
         try:

@@ -272,7 +272,7 @@ def _small_talk(request: ChatRequest, prompt: str) -> list[Events]:
     lines = [
         "No model is behind this answer: it is the demo, and it can play one task only.",
         f"> {_first_line(prompt)}",
-        f"That came with {len(request.messages)} messages in all. The answers among them:",
+        f"Messages that came with it: {len(request.messages)}. The answers among them:",
         "\n".join(told),
         f"To see the task, send: `{DEMO_PROMPT}` To talk to a model, choose one in the switcher.",
     ]

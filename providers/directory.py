@@ -42,13 +42,15 @@ class _Entry:
 
     @property
     def table(self) -> str:
-        """Its name in the catalogue."""
-        return self.preset.name if self.preset.name != "custom" else self.config.name
+        """Its name in the catalogue; never that of a service whose name a foreign server was given."""
+        if self.preset.name != "custom":
+            return self.preset.name
+        return "" if self.config.name in PRESETS else self.config.name
 
     @property
     def asked(self) -> bool:
         """Whether a refresh asks it: local servers and those the catalogue knows nothing of, never a known cloud."""
-        return self.endpoint is not None and (not self.preset.key_required)
+        return self.endpoint is not None and not self.preset.key_required
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class _Live:
     online: Online
     models: tuple[ModelInfo, ...] = ()
     problem: str = ""
+    proxy: bool = False
+    """It passes requests on to services that cost money, wherever it runs itself."""
 
 
 class ProviderDirectory:
@@ -87,10 +91,10 @@ class ProviderDirectory:
         self._opened: dict[str, Provider] = {}
         self._entries: dict[str, _Entry] = {}
         for config in configs:
-            self._register(config, Origin.CONFIGURED)
+            self._entries[config.name] = self._entry(config, Origin.CONFIGURED)
         for config in preset_configs(environ):
             if not self._covers(config.name):
-                self._register(config, Origin.PRESET)
+                self._entries[config.name] = self._entry(config, Origin.PRESET)
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
@@ -105,10 +109,15 @@ class ProviderDirectory:
 
     async def refresh(self) -> None:
         """Look for local servers and ask those that are configured. Never raises; at most ``REFRESH_TIMEOUT_S``."""
-        asked = [entry for entry in self._entries.values() if entry.asked and entry.origin is not Origin.DISCOVERED]
-        search = asyncio.create_task(_found(self._discover))
-        asking = {entry.name: asyncio.create_task(self._ask(entry)) for entry in asked}
-        tasks: set[asyncio.Task[object]] = {search, *asking.values()}
+        for entry in self._entries.values():
+            if entry.endpoint is None:  # its key may be set by now
+                self._entries[entry.name] = self._entry(entry.config, entry.origin)
+        asking = {
+            entry.name: asyncio.create_task(self._update(entry))
+            for entry in self._entries.values()
+            if entry.asked and entry.origin is not Origin.DISCOVERED
+        }
+        tasks = {asyncio.create_task(self._search()), asyncio.create_task(self._ask_demo()), *asking.values()}
         try:
             await asyncio.wait(tasks, timeout=REFRESH_TIMEOUT_S)
         finally:
@@ -116,10 +125,9 @@ class ProviderDirectory:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         for name, task in asking.items():
-            late = _Live(online=Online.OFFLINE, problem=f"did not answer within {REFRESH_TIMEOUT_S:g} s")
-            self._live[name] = late if task.cancelled() else task.result()
-        if not search.cancelled():
-            await self._merge(search.result())
+            if task.cancelled():
+                problem = f"{name} did not answer within {REFRESH_TIMEOUT_S:g} s: is its server running?"
+                self._live[name] = _Live(online=Online.OFFLINE, problem=problem)
 
     # --- one model ---------------------------------------------------------------------------------------------------
 
@@ -150,7 +158,7 @@ class ProviderDirectory:
         return opened
 
     def default(self) -> ModelRef | None:
-        """The model to begin with: of the default provider, else of the first one that is ready. Never the demo unasked.
+        """The model to begin with: the default provider's, else the first ready one's; never the demo's unasked.
 
         None when nothing is ready yet or nothing exists: ``nothing_available`` says what to do.
         """
@@ -211,14 +219,13 @@ class ProviderDirectory:
 
     # --- registering -------------------------------------------------------------------------------------------------
 
-    def _register(self, config: ProviderConfig, origin: Origin) -> None:
+    def _entry(self, config: ProviderConfig, origin: Origin) -> _Entry:
         try:
-            preset = choose_preset(config)
-            entry = _Entry(config=config, preset=preset, origin=origin, endpoint=build(config, self._environ))
+            preset, endpoint, problem = choose_preset(config), build(config, self._environ), ""
         except ProviderConfigError as error:
             preset = PRESETS.get(config.preset or config.name, PRESETS["custom"])
-            entry = _Entry(config=config, preset=preset, origin=origin, endpoint=None, problem=redact(str(error)))
-        self._entries[config.name] = entry
+            endpoint, problem = None, redact(str(error))
+        return _Entry(config=config, preset=preset, origin=origin, endpoint=endpoint, problem=problem)
 
     def _covers(self, preset: str) -> bool:
         """Whether a registered provider already is that service."""
@@ -228,8 +235,7 @@ class ProviderDirectory:
         entry = self._entries.get(name)
         if entry is None and name in PRESETS and name != "custom":
             # Named on the command line or in an old session without being listed: it may work all the same.
-            self._register(ProviderConfig(name=name, preset=name), Origin.PRESET)
-            entry = self._entries.pop(name)
+            entry = self._entry(ProviderConfig(name=name, preset=name), Origin.PRESET)
             if entry.endpoint is not None:
                 self._entries[name] = entry
         if entry is None:
@@ -265,7 +271,7 @@ class ProviderDirectory:
         """Without doubles: the person's own, the service's default, what it said, what the catalogue knows."""
         own = ([entry.config.model] if entry.config.model else []) + list(entry.config.models)
         live = self._live.get(entry.name)
-        if live is not None and live.models:
+        if live is not None and (live.models or live.online is Online.ONLINE):
             return tuple(dict.fromkeys([*own, *(model.ref.model for model in live.models)]))
         default = [entry.preset.default_model] if entry.preset.default_model and not own else []
         return tuple(dict.fromkeys([*own, *default, *self._catalogue.models(entry.table)]))
@@ -273,7 +279,7 @@ class ProviderDirectory:
     def _facts(self, entry: _Entry, model: str) -> ModelInfo:
         live = self._live.get(entry.name)
         said = next((known for known in live.models if known.ref.model == model), None) if live else None
-        local = entry.endpoint is not None and entry.endpoint.local
+        local = entry.endpoint is not None and entry.endpoint.local and not (live is not None and live.proxy)
         return self._catalogue.facts(entry.name, model, local=local, table=entry.table, live=said)
 
     def _first_model(self, name: str) -> ModelRef | None:
@@ -291,9 +297,18 @@ class ProviderDirectory:
         return [model.ref for status in self.statuses() for model in status.models]
 
     def _listed(self, ref: ModelRef) -> ModelRef:
-        """The reference, unless the server listed its models just now and this is none of them."""
+        """The reference, unless a local server has listed its models and this is none of them.
+
+        Others may take names they do not list: a proxy's patterns, a cloud's newest model.
+        """
         live, entry = self._live.get(ref.provider), self._entries.get(ref.provider)
-        if live is None or not live.models or entry is None:
+        if (
+            live is None
+            or not live.models
+            or live.proxy
+            or entry is None
+            or not (entry.endpoint and entry.endpoint.local)
+        ):
             return ref
         ids = self._model_ids(entry)
         for model in (ref.model, f"{ref.model}:latest"):
@@ -304,70 +319,72 @@ class ProviderDirectory:
 
     def _demo_status(self, demo: Provider) -> ProviderStatus:
         known = self._live.get(demo.name)
-        models = (
-            known.models
-            if known
-            else (ModelInfo(ref=ModelRef(provider=demo.name, model="demo"), tools=True, price=FREE),)
-        )
+        plain = ModelInfo(ref=ModelRef(provider=demo.name, model="demo"), tools=True, price=FREE)
+        models = known.models if known and known.models else (plain,)
         return ProviderStatus(
             name=demo.name, dialect=demo.dialect, origin=Origin.DEMO, local=True, online=Online.ONLINE, models=models
         )
 
     # --- asking servers ----------------------------------------------------------------------------------------------
 
-    async def _ask(self, entry: _Entry) -> _Live:
-        """What a configured server says: recognised by its own endpoints when it is local, else by its model list."""
-        endpoint = entry.endpoint
-        assert endpoint is not None
-        if endpoint.local and endpoint.api_key() is None:
-            found = await inspect(endpoint.base_url, expected=entry.preset.name, transport=self._transport)
+    async def _update(self, entry: _Entry) -> None:
+        """Ask a configured server: by its own endpoints when it is local, else for its model list."""
+        if entry.endpoint is not None and entry.endpoint.local:
+            found = await inspect(entry.endpoint.base_url, expected=entry.preset.name, transport=self._transport)
             if found is not None:
-                return _as_live(found, entry.name)
+                self._live[entry.name] = await self._heard(entry, found)
+                return
+        self._live[entry.name] = await self._listing(entry)
+
+    async def _listing(self, entry: _Entry) -> _Live:
         try:
             ids = await self.provider(ModelRef(provider=entry.name, model="")).list_models()
         except ProviderConfigError as error:
             return _Live(online=Online.OFFLINE, problem=redact(str(error)))
+        models = tuple(ModelInfo(ref=ModelRef(provider=entry.name, model=model)) for model in ids)
+        return _Live(online=Online.ONLINE, models=models, proxy=entry.preset.name == "litellm")
+
+    async def _heard(self, entry: _Entry, server: Discovered) -> _Live:
+        """The findings under the name the person uses. A server that wants a key is asked again with it."""
+        keyed = entry.endpoint is not None and entry.endpoint.api_key() is not None
+        if keyed and server.problem and not server.models:
+            return await self._listing(entry)
         return _Live(
             online=Online.ONLINE,
-            models=tuple(ModelInfo(ref=ModelRef(provider=entry.name, model=model)) for model in ids),
+            models=tuple(replace(model, ref=replace(model.ref, provider=entry.name)) for model in server.models),
+            problem="" if keyed else server.problem,
+            proxy=not PRESETS[server.preset].local,
         )
 
-    async def _merge(self, found: Sequence[Discovered]) -> None:
-        """Take up the servers that were found, update those known already, let go of those that went away."""
+    async def _search(self) -> None:
+        """Take up the servers that are found, update those known already, let go of those that went away."""
+        found = await self._discover()
         here = {origin(server.base_url) for server in found}
-        for entry in tuple(self._entries.values()):
+        for entry in self._entries.values():
             if entry.origin is Origin.DISCOVERED and entry.endpoint and origin(entry.endpoint.base_url) not in here:
-                self._live[entry.name] = _Live(
-                    online=Online.OFFLINE,
-                    models=self._live[entry.name].models,
-                    problem=f"{entry.name} at {entry.endpoint.base_url} stopped answering: start it again",
-                )
-        known = {origin(e.endpoint.base_url): e for e in self._entries.values() if e.endpoint is not None}
+                gone = f"{entry.name} at {entry.endpoint.base_url} stopped answering: start it again"
+                self._live[entry.name] = replace(self._live[entry.name], online=Online.OFFLINE, problem=gone)
+        known = {origin(entry.endpoint.base_url): entry for entry in self._entries.values() if entry.endpoint}
         for server in found:
-            entry = known.get(origin(server.base_url))
-            if entry is None and not self._covers(server.preset):
-                config = ProviderConfig(name=server.preset, preset=server.preset, base_url=server.base_url)
-                self._register(config, Origin.DISCOVERED)
-                entry = self._entries[server.preset]
+            entry = known.get(origin(server.base_url)) or self._discovered(server)
             if entry is not None:
-                self._live[entry.name] = await self._with_key(entry, server)
+                self._live[entry.name] = await self._heard(entry, server)
 
-    async def _with_key(self, entry: _Entry, server: Discovered) -> _Live:
-        """A found server that wants a key is asked again with it, if there is one."""
-        endpoint = entry.endpoint
-        if server.problem and not server.models and endpoint is not None and endpoint.api_key() is not None:
-            return await self._ask(entry)
-        return _as_live(server, entry.name)
+    def _discovered(self, server: Discovered) -> _Entry | None:
+        """A new entry for a found server; none when the person configured that kind of server elsewhere."""
+        alike = [entry for entry in self._entries.values() if server.preset in (entry.name, entry.preset.name)]
+        if any(entry.origin is not Origin.DISCOVERED for entry in alike):
+            return None
+        name = f"{server.preset}-{origin(server.base_url)[1]}" if alike else server.preset
+        config = ProviderConfig(name=name, preset=server.preset, base_url=server.base_url)
+        entry = self._entries[name] = self._entry(config, Origin.DISCOVERED)
+        return entry
 
-
-def _as_live(server: Discovered, name: str) -> _Live:
-    """The findings under the name the person uses."""
-    models = tuple(replace(model, ref=replace(model.ref, provider=name)) for model in server.models)
-    return _Live(online=Online.ONLINE, models=models, problem=server.problem)
-
-
-async def _found(search: Callable[[], Awaitable[Sequence[Discovered]]]) -> Sequence[Discovered]:
-    return await search()
+    async def _ask_demo(self) -> None:
+        if self._demo is not None:
+            told = [await self._demo.model_info(model) for model in await self._demo.list_models()]
+            models = tuple(info for info in told if info is not None)
+            self._live[self._demo.name] = _Live(online=Online.ONLINE, models=models)
 
 
 def _close(word: str, words: Iterable[str]) -> list[str]:

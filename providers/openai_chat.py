@@ -1,7 +1,300 @@
-"""OpenAI Chat Completions."""
+"""OpenAI Chat Completions, and the many servers that speak something like it.
 
+Reference: https://platform.openai.com/docs/api-reference/chat. Departures that are handled: text as a list of
+parts (Mistral), thinking in ``reasoning_content``, ``reasoning`` or ``reasoning_details``, tool calls without index
+or id, usage in any chunk, errors inside the stream, streams without a finish reason or without an end mark.
+"""
+
+from .decoder import ResponseDecoder
+from .endpoint import Endpoint
+from .errors import ServerSaid, classify_inband
+from .events import InvalidArguments, JsonObject, JsonValue, StopReason
 from .http import DialectProvider
+from .json_values import as_count, as_list, as_object, as_text, to_json
+from .messages import (
+    AssistantMessage,
+    ChatRequest,
+    ImageBlock,
+    Message,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    ToolResultMessage,
+    UserMessage,
+)
+from .usage import chat_usage
+
+STOP_REASONS: dict[str, StopReason] = {
+    "stop": StopReason.END_TURN,
+    "end_turn": StopReason.END_TURN,
+    "stop_sequence": StopReason.END_TURN,
+    "eos": StopReason.END_TURN,
+    "eos_token": StopReason.END_TURN,
+    "tool_calls": StopReason.TOOL_CALLS,
+    "tool_use": StopReason.TOOL_CALLS,
+    "function_call": StopReason.TOOL_CALLS,
+    "length": StopReason.MAX_TOKENS,
+    "max_tokens": StopReason.MAX_TOKENS,
+    "model_length": StopReason.MAX_TOKENS,
+    "content_filter": StopReason.CONTENT_FILTER,
+    "refusal": StopReason.REFUSAL,
+}
+_FAILED = frozenset({"error", "insufficient_system_resource"})
+"""Finish reasons that report a failure (OpenRouter, Mistral; DeepSeek)."""
+
+DETAILS = "reasoning_details"
+_TEXT, _THINKING = "text", "thinking"
 
 
 class OpenAIChat(DialectProvider):
-    """OpenAI Chat Completions."""
+    """A server that speaks Chat Completions. Its base URL ends in ``/v1`` or whatever stands for it."""
+
+    ask_path = "/chat/completions"
+    models_path = "/models"
+
+    def key_headers(self, key: str) -> dict[str, str]:
+        """The key as a bearer token."""
+        return {"Authorization": f"Bearer {key}"}
+
+    def new_decoder(self) -> "ChatDecoder":
+        """A decoder for one answer."""
+        return ChatDecoder(self.endpoint)
+
+    def request_body(self, request: ChatRequest) -> JsonObject:
+        """The request as Chat Completions want it, with the endpoint's quirks."""
+        quirks = self.endpoint.quirks
+        body: JsonObject = {"model": request.model, "messages": chat_messages(request, self.endpoint), "stream": True}
+        if quirks.stream_options:
+            body["stream_options"] = {"include_usage": True}
+        if request.tools:
+            body["tools"] = [
+                {
+                    "type": "function",
+                    "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
+                }
+                for tool in request.tools
+            ]
+            if request.tool_choice != "auto":
+                body["tool_choice"] = request.tool_choice
+        if request.max_tokens is not None:
+            body[quirks.max_tokens_field] = request.max_tokens
+        if request.temperature is not None and quirks.temperature:
+            body["temperature"] = request.temperature
+        return body | quirks.extra_body | request.extra
+
+
+def chat_messages(request: ChatRequest, endpoint: Endpoint) -> list[JsonValue]:
+    """The conversation as Chat Completions messages."""
+    out: list[JsonValue] = []
+    if request.system:
+        out.append({"role": "system", "content": request.system})
+    last_prompt = max((at for at, each in enumerate(request.messages) if isinstance(each, UserMessage)), default=-1)
+    for at, message in enumerate(request.messages):
+        written = _message(message, request.model, endpoint, in_loop=at > last_prompt)
+        if written is not None:
+            out.append(written)
+    return out
+
+
+def _message(message: Message, model: str, endpoint: Endpoint, *, in_loop: bool) -> JsonObject | None:
+    match message:
+        case UserMessage():
+            return {"role": "user", "content": _user_content(message)}
+        case ToolResultMessage():
+            return {"role": "tool", "tool_call_id": message.call_id, "content": message.content}
+        case AssistantMessage():
+            return _assistant(message, model, endpoint, in_loop=in_loop)
+
+
+def _user_content(message: UserMessage) -> JsonValue:
+    """Plain text where there is only text: not every server takes parts."""
+    if not any(isinstance(block, ImageBlock) for block in message.blocks):
+        return "\n\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
+    return [
+        {"type": "text", "text": block.text}
+        if isinstance(block, TextBlock)
+        else {"type": "image_url", "image_url": {"url": f"data:{block.media_type};base64,{block.data_base64}"}}
+        for block in message.blocks
+    ]
+
+
+def _assistant(message: AssistantMessage, model: str, endpoint: Endpoint, *, in_loop: bool) -> JsonObject | None:
+    """An answer of a model; None when there is nothing in it to send."""
+    own = (message.provider, message.dialect, message.model) == (endpoint.name, endpoint.dialect, model)
+    text = "".join(block.text for block in message.blocks if isinstance(block, TextBlock))
+    calls = [_tool_call(block, own=own) for block in message.blocks if isinstance(block, ToolCallBlock)]
+    if not text and not calls:
+        return None
+    out: JsonObject = {"role": "assistant", "content": text or None}
+    if calls:
+        out["tool_calls"] = [*calls]
+    thoughts = "".join(block.text for block in message.blocks if isinstance(block, ThinkingBlock)) if own else ""
+    match endpoint.quirks.reasoning_replay:
+        case "always":
+            out["reasoning_content"] = thoughts
+        case "loop" if in_loop and thoughts:
+            out["reasoning_content"] = thoughts
+        case "details" if own and (details := _kept_details(message)):
+            out[DETAILS] = details
+        case _:
+            pass
+    return out
+
+
+def _tool_call(block: ToolCallBlock, *, own: bool) -> JsonObject:
+    """A call in the history. Its arguments must be JSON for servers that parse them, whatever the model wrote."""
+    arguments = "{}" if isinstance(block.arguments, InvalidArguments) else to_json(block.arguments)
+    extras = {name: value for name, value in (block.provider_metadata or {}).items() if name != DETAILS}
+    return {
+        **(extras if own else {}),
+        "id": block.call_id,
+        "type": "function",
+        "function": {"name": block.name, "arguments": arguments},
+    }
+
+
+def _kept_details(message: AssistantMessage) -> list[JsonValue]:
+    """The ``reasoning_details`` that came with an answer, unchanged."""
+    metadata = (block.provider_metadata for block in message.blocks if not hasattr(block, "payload"))
+    return [detail for each in metadata if each for detail in as_list(each.get(DETAILS))]
+
+
+class ChatDecoder(ResponseDecoder):
+    """Chat Completions chunks, or one whole completion, into events. Of several choices the first one counts."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self._choice: int | None = None
+        self._finish = ""
+        self._done = False
+        self._refused = False
+        self._details: list[JsonObject] = []
+
+    @property
+    def complete(self) -> bool:
+        """A finish reason came, or ``[DONE]`` after an answer had begun (some servers never give a reason)."""
+        return bool(self._finish) or (self._done and self.blocks.started)
+
+    def on_done_mark(self) -> None:
+        """Nothing follows the mark."""
+        self._done = True
+        if self.complete:
+            self.on_end()
+
+    def on_object(self, event: JsonObject, name: str) -> None:
+        """Take a chunk."""
+        choices = as_list(event.get("choices"))
+        if choices or event.get("id") or event.get("model"):
+            self.blocks.start(response_id=as_text(event.get("id")), model=as_text(event.get("model")))
+        for each in choices:
+            self._on_choice(as_object(each))
+        self._on_usage(event)
+
+    def on_document(self, document: JsonObject) -> bool:
+        """Take a whole completion: its ``message`` reads like one big ``delta``."""
+        choices = as_list(document.get("choices"))
+        if not choices:
+            return False
+        self.on_object(document, "")
+        return True
+
+    def before_failure(self, value: JsonObject) -> None:
+        """OpenRouter reports errors in chunks that also carry text and usage."""
+        if value.get("choices"):
+            self.on_object(value, "")
+
+    def on_end(self) -> None:
+        """The terminal event."""
+        if self._finish in _FAILED:
+            said = ServerSaid(message=f"the server gave up the answer (finish reason {self._finish!r})")
+            self.blocks.fail(classify_inband(self.endpoint, said))
+            return
+        if self._details:
+            self.blocks.annotate_latest({DETAILS: [*self._details]})
+        reason = STOP_REASONS.get(self._finish.lower(), StopReason.OTHER) if self._finish else StopReason.END_TURN
+        if self._refused and reason is StopReason.END_TURN:
+            reason = StopReason.REFUSAL
+        self.blocks.end(reason, self._finish)
+
+    def _on_choice(self, choice: JsonObject) -> None:
+        index = as_count(choice.get("index"))
+        if self._choice is None:
+            self._choice = index
+        if index not in (None, self._choice):
+            return
+        delta = as_object(choice.get("delta")) or as_object(choice.get("message"))
+        self._on_thinking(delta)
+        self._on_content(delta.get("content"))
+        refusal = as_text(delta.get("refusal"))
+        if refusal:
+            self._refused = True
+            self._on_text(refusal)
+        for call in as_list(delta.get("tool_calls")):
+            self._on_call(as_object(call))
+        if legacy := as_object(delta.get("function_call")):
+            self._on_call({"index": 0, "function": legacy})
+        self._finish = as_text(choice.get("finish_reason")) or self._finish
+
+    def _on_text(self, piece: str) -> None:
+        if piece:
+            self.blocks.close(_THINKING)
+            self.blocks.text(_TEXT, piece)
+
+    def _on_thought(self, piece: str) -> None:
+        if piece:
+            self.blocks.close(_TEXT)
+            self.blocks.thinking(_THINKING, piece)
+
+    def _on_content(self, content: JsonValue) -> None:
+        """Text, or a list of parts of text and thinking."""
+        if isinstance(content, str):
+            self._on_text(content)
+        for part in map(as_object, as_list(content)):
+            match part:
+                case {"type": "thinking", "thinking": str(thought)}:
+                    self._on_thought(thought)
+                case {"type": "thinking"}:
+                    for inner in as_list(part.get("thinking")):
+                        self._on_thought(as_text(as_object(inner).get("text")))
+                case _:
+                    self._on_text(as_text(part.get("text")))
+
+    def _on_thinking(self, delta: JsonObject) -> None:
+        """One of several fields; a server that fills more than one says the same thing in each."""
+        details = [as_object(each) for each in as_list(delta.get(DETAILS))]
+        for detail in details:
+            _merge_detail(self._details, detail)
+        in_details = "".join(as_text(each.get("text")) or as_text(each.get("summary")) for each in details)
+        self._on_thought(as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning")) or in_details)
+
+    def _on_call(self, call: JsonObject) -> None:
+        function = as_object(call.get("function"))
+        arguments = function.get("arguments")
+        self.blocks.close_prose()
+        self.blocks.call(
+            as_count(call.get("index")),
+            call_id=as_text(call.get("id")),
+            name=as_text(function.get("name")),
+            arguments=to_json(arguments) if isinstance(arguments, dict) else as_text(arguments),
+            metadata={name: value for name, value in call.items() if name not in ("index", "id", "type", "function")},
+        )
+
+    def _on_usage(self, event: JsonObject) -> None:
+        report = as_object(event.get("usage")) or as_object(as_object(event.get("x_groq")).get("usage"))
+        if report:
+            self.blocks.usage(chat_usage(report))
+
+
+def _merge_detail(details: list[JsonObject], piece: JsonObject) -> None:
+    """Add a piece of ``reasoning_details``: pieces of one kind and index are one detail, their texts joined."""
+    key = (piece.get("index"), piece.get("type"))
+    last = details[-1] if details else {}
+    if key[0] is None or (last.get("index"), last.get("type")) != key:
+        details.append(dict(piece))
+        return
+    for name, value in piece.items():
+        before = last.get(name)
+        if name in ("text", "summary", "data") and isinstance(before, str) and isinstance(value, str):
+            last[name] = before + value
+        elif value is not None:
+            last[name] = value

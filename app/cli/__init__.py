@@ -35,7 +35,7 @@ def _run(command: Command) -> int:
     try:
         return _start(command)
     except SettingsError as error:
-        print(f"patchbay: {error}", file=sys.stderr)  # noqa: T201 - the command line talks on these streams
+        sys.stderr.write(f"patchbay: {error}\n")
         return ExitCode.USAGE
 
 

@@ -105,7 +105,9 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", metavar="PROVIDER/MODEL", help="the model to use, for example ollama/qwen3-coder:30b")
+    parser.add_argument(
+        "--model", metavar="PROVIDER/MODEL", help="the model to use, for example ollama/qwen3-coder:30b"
+    )
     parser.add_argument("--continue", action="store_true", dest="resume", help="go on with the folder's last session")
     _add_settings(parser)
 
@@ -125,7 +127,9 @@ def _run() -> argparse.ArgumentParser:
         "One prompt without a screen. The answer goes to standard output, progress to standard error.",
         EXIT_CODES,
     )
-    parser.add_argument("-p", "--prompt", required=True, metavar="TEXT", help="the prompt; - reads it from standard input")
+    parser.add_argument(
+        "-p", "--prompt", required=True, metavar="TEXT", help="the prompt; - reads it from standard input"
+    )
     parser.add_argument("--output", choices=("text", "json", "jsonl"), default="text", help="form of the answer")
     parser.add_argument(
         "--allow", action="append", default=[], metavar="RULE", help="let a tool run without asking; may be repeated"

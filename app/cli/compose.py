@@ -56,7 +56,6 @@ class Runtime:
     paths: Paths
     demo: bool
     recorder: Recorder | None = None
-    sample: tempfile.TemporaryDirectory[str] | None = None
     wished: str | None = None
     """The model asked for on the command line or used last; None once it is chosen."""
 
@@ -124,13 +123,11 @@ class Runtime:
         return self.directory.default()
 
     async def aclose(self) -> None:
-        """Stop what runs, write what is left, close connections, throw the demo's folder away."""
+        """Stop what runs, write what is left, close connections."""
         await self.session.aclose()
         if self.recorder is not None:
             self.recorder.close()
         await self.directory.aclose()
-        if self.sample is not None:
-            self.sample.cleanup()
 
 
 def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os.environ) -> Runtime:
@@ -140,8 +137,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     the latter.
     """
     paths = find_paths(environ)
-    sample = tempfile.TemporaryDirectory(prefix="patchbay-demo-") if wish.demo else None
-    folder = create_sample(Path(sample.name)) if sample is not None else wish.folder.resolve()
+    folder = create_sample(Path(tempfile.mkdtemp(prefix="patchbay-demo-"))) if wish.demo else wish.folder.resolve()
     speed = wish.demo_tokens_per_second
     demo = demo_provider() if speed is None else demo_provider(tokens_per_second=speed)
     directory = ProviderDirectory(
@@ -174,7 +170,6 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         paths=paths,
         demo=wish.demo,
         recorder=recorder,
-        sample=sample,
         wished=wish.model or _resumed_model(session.state),
     )
     runtime.list_providers()
@@ -215,13 +210,14 @@ def _resumed_model(state: SessionState) -> str | None:
 def _prepare_with(directory: ProviderDirectory) -> Prepare:
     """Hand-off for whatever model comes next, with the id rules of its endpoint."""
 
-    def prepare_for(messages: tuple[Message, ...], ref: ModelRef, dialect: str) -> Prepared:
+    def prepare_for(messages: tuple[Message, ...], ref: ModelRef, dialect: str, *, continuation: bool) -> Prepared:
         done = prepare(
             messages,
             provider=ref.provider,
             dialect=dialect,
             model=ref.model,
             id_pattern=directory.id_pattern(ref),
+            continuation=continuation,
         )
         return Prepared(messages=done.messages, changes=done.changes)
 

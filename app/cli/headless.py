@@ -1,15 +1,15 @@
 """Runs one prompt through a session without a screen. The engine is the same as under the screen."""
 
 import asyncio
+import json
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...tools.events import ApprovalRequested, Decision
 from ..engine.events import Stamped, ToolActivity
-from .arguments import ExitCode
 from .report import RunReport
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ async def run_prompt(
 
 def to_json(value: Any) -> str:
     """One line of JSON, readable in any language and harmless to a terminal."""
-    import json
-
     text = json.dumps(value, ensure_ascii=False)
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -70,7 +68,7 @@ def _answer_with(session: "Session", decision: Decision) -> Callable[[Stamped], 
 
 
 @contextmanager
-def _cancelled_by_signals(session: "Session") -> Iterator[list[int]]:
+def _cancelled_by_signals(session: "Session") -> Generator[list[int]]:
     """Cancel the turn on SIGINT and SIGTERM; yields the signals that came."""
     loop = asyncio.get_running_loop()
     received: list[int] = []
@@ -87,6 +85,3 @@ def _cancelled_by_signals(session: "Session") -> Iterator[list[int]]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
-
-
-__all__ = ["ExitCode", "configuration_error", "run_prompt", "to_json"]

@@ -43,8 +43,8 @@ class Progress:
                 self._say(f"-- {safe_line(str(ref))}")
             case ProviderActivity(event=TextDelta(text=text)):
                 self._answer.append(text)
-            case ProviderActivity(event=ResponseEnd() | ResponseError() as event):
-                self._ended(event)
+            case ProviderActivity(event=ResponseEnd() | ResponseError()) if self._transcript:
+                self._show_answer()
             case ProviderActivity(event=Notice(message=message)) | NoticePosted(message=message):
                 self._say(f"   note: {safe_line(message)}")
             case ToolActivity(event=ToolRunStarted(run_id=run_id, name=name, title=title)):
@@ -56,12 +56,10 @@ class Progress:
             case _:
                 pass
 
-    def _ended(self, event: ResponseEnd | ResponseError) -> None:
+    def _show_answer(self) -> None:
         text = safe_text("".join(self._answer)).strip()
-        if text and self._transcript:
+        if text:
             self._say(f"\n{text}\n")
-        if isinstance(event, ResponseError):
-            self._say(f"   error: {safe_line(event.message)}")
 
     def _finished(self, run: ToolRunFinished) -> None:
         title = self._titles.pop(run.run_id, "a tool")
@@ -70,4 +68,5 @@ class Progress:
         self._say(f"   {_SIGNS[run.outcome]}: {title}{summary}{hint}")
 
     def _say(self, line: str) -> None:
-        print(line, file=self._out, flush=True)  # noqa: T201 - this is the progress a person reads
+        self._out.write(f"{line}\n")
+        self._out.flush()

@@ -122,6 +122,13 @@ def _block_chars(block: UserBlock | AssistantBlock) -> int:
             return IMAGE_CHARS
 
 
+def paused(state: SessionState) -> bool:
+    """True when the newest answer is one the server paused: it goes back unchanged and the model goes on."""
+    answers = (entry for entry in reversed(state.transcript) if isinstance(entry, AnswerEntry | PromptEntry))
+    newest = next(answers, None)
+    return isinstance(newest, AnswerEntry) and newest.stop_reason is StopReason.PAUSE_TURN
+
+
 def needs_answer(state: SessionState) -> bool:
     """True when the newest prompt or tool result has no whole answer yet: what ``retry`` continues."""
     for entry in reversed(state.transcript):

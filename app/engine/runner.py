@@ -37,7 +37,7 @@ from .events import (
     TurnOutcome,
     TurnStarted,
 )
-from .history import history, request_chars
+from .history import history, paused, request_chars
 from .ids import new_id
 from .ledger import CostOf, priced
 from .state import AnswerEntry, SessionState, ToolCallPart, estimate_tokens
@@ -64,8 +64,17 @@ class Prepared:
     changes: tuple[str, ...]
 
 
-Prepare = Callable[[tuple[Message, ...], ModelRef, str], Prepared]
-"""Hand-off: rewrites a history for a target model and dialect."""
+class Prepare(Protocol):
+    """Hand-off: rewrites a history for a target."""
+
+    def __call__(self, messages: tuple[Message, ...], ref: ModelRef, dialect: str, *, continuation: bool) -> Prepared:
+        """The history made valid. ``continuation``: the model paused its own turn and goes on with it.
+
+        Raises ``ProviderConfigError`` when the target's rules can never be met.
+        """
+        ...
+
+
 Approve = Callable[[ApprovalRequested], Awaitable[ApprovalResolved]]
 
 
@@ -198,20 +207,24 @@ class TurnRunner:
 
     def _request(self, model: ModelInfo) -> tuple[ChatRequest, Provider | None, str]:
         """The request, and the provider or the problem that keeps it from being used."""
-        prepared = self._wiring.prepare(history(self._state), model.ref, self._state.dialect)
-        if prepared.changes and prepared.changes != self._told:
-            self._bus.publish(NoticePosted(message="; ".join(prepared.changes)))
-        self._told = prepared.changes
+        messages = history(self._state)
+        provider, problem = None, ""
+        try:
+            provider = self._wiring.directory.provider(model.ref)
+            prepared = self._wiring.prepare(messages, model.ref, self._state.dialect, continuation=paused(self._state))
+            messages = prepared.messages
+            if prepared.changes and prepared.changes != self._told:
+                self._bus.publish(NoticePosted(message="; ".join(prepared.changes)))
+            self._told = prepared.changes
+        except ProviderConfigError as error:
+            provider, problem = None, str(error)
         request = ChatRequest(
             model=model.ref.model,
-            messages=prepared.messages,
+            messages=messages,
             system=system_prompt(Path(self._state.folder), date.fromtimestamp(self._bus.now)),
             tools=() if model.tools is False else self._tools,
         )
-        try:
-            return request, self._wiring.directory.provider(model.ref), ""
-        except ProviderConfigError as error:
-            return request, None, str(error)
+        return request, provider, problem
 
     def _price(self, request_id: str, model: ModelInfo) -> None:
         answer = _answer(self._state, request_id)

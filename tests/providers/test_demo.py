@@ -296,7 +296,7 @@ async def test_another_prompt_shows_what_was_handed_over(played: Played) -> None
     played.messages = list(prepare(history, provider=DEMO_NAME, dialect="scripted", model=DEMO_NAME).messages[:2])
     said = await played.prompt("what\nnow?")
     assert "- 1 from `llama.cpp/smol/135m`" in said
-    assert "3 messages" in said
+    assert "came with it: 3." in said
     assert "> what" in said
     assert "No model is behind this" in said
     assert DEMO_PROMPT in said

@@ -118,7 +118,7 @@ def make_session(
     parts = Parts(
         directory=Providers(*providers),
         toolbox=toolbox or FakeToolbox(),
-        prepare=lambda messages, _ref, _dialect: Prepared(messages=messages, changes=()),
+        prepare=lambda messages, ref, dialect, *, continuation: Prepared(messages=messages, changes=()),
         cost_of=cost_of,
         step_limit=step_limit,
         durable=durable,

@@ -46,7 +46,8 @@ class _Painted(NamedTuple):
 class LinePane(ScrollView, can_focus=True):
     """One ScrollView of rows.
 
-    Subclasses override ``line_at`` and, as needed, ``rewrap``, ``source_between``, ``idle_slice`` and ``palette_changed``.
+    Subclasses override ``line_at`` and, as needed, ``rewrap``, ``source_between``, ``idle_slice``,
+    ``palette_changed`` and ``row_clicked``.
     """
 
     DEFAULT_CSS = """
@@ -122,6 +123,9 @@ class LinePane(ScrollView, can_focus=True):
     def palette_changed(self) -> None:
         """``palette`` is another one now: drop strips made with the old one. The pane repaints by itself."""
 
+    def row_clicked(self, row: int) -> None:
+        """A person clicked on a row (without dragging a selection)."""
+
     # ---- what a subclass calls
 
     @property
@@ -152,10 +156,12 @@ class LinePane(ScrollView, can_focus=True):
             self._resize_virtual()
         top = self.scroll_offset.y
         target = self.max_scroll_y if self.following else min(max(top + shift, 0), self.max_scroll_y)
-        if target != top:
-            self._scroll_itself(target)
+        last = max(total, before) if last is None else last
+        if target == top + shift:
+            self._scroll_itself(target, silent=True)
+            self._refresh_rows(first, last)
         else:
-            self._refresh_rows(first, max(total, before) if last is None else last)
+            self._scroll_itself(target)
         if not self.following and total > before + shift and not self._unseen:
             self._unseen = True
             self.refresh(self._hint_region())
@@ -203,7 +209,13 @@ class LinePane(ScrollView, can_focus=True):
             self._unseen = False
             self.refresh(self._hint_region())
 
-    def _scroll_itself(self, row: int) -> None:
+    def _scroll_itself(self, row: int, *, silent: bool = False) -> None:
+        """Scroll without it counting as a person's; ``silent`` when the same text stays in view: nothing is painted."""
+        if silent:
+            self.set_reactive(Widget.scroll_y, float(row))
+            self.set_reactive(cast("Reactive[float]", Widget.scroll_target_y), float(row))
+            self.vertical_scrollbar.position = row
+            return
         self._own_scroll = True
         try:
             self._scroll_to(None, row, animate=False, force=True)
@@ -282,10 +294,10 @@ class LinePane(ScrollView, can_focus=True):
             return Strip.blank(width, self.palette.base)
         source = self.line_at(row)
         span = None if selection is None else selection.get_span(row)
-        painted = self._painted.get(row)
+        painted = self._painted.get(id(source))
         if painted is None or painted.source is not source or painted.span != span:
             painted = _Painted(source, span, self._finish(source, span, width))
-            self._painted[row] = painted
+            self._painted[id(source)] = painted
         return painted.final
 
     def _finish(self, source: Strip, span: tuple[int, int] | None, width: int) -> Strip:
@@ -314,10 +326,12 @@ class LinePane(ScrollView, can_focus=True):
         )
 
     def on_click(self, event: events.Click) -> None:
-        """A click on the hint does what the hint says."""
+        """A click on the hint does what the hint says; any other is the subclass's."""
+        row = self.scroll_offset.y + event.y
         if self._unseen and event.y == self.scrollable_content_region.height - 1:
-            event.stop()
             self.jump_to_end()
+        elif row < self._total and self.text_selection is None:
+            self.row_clicked(row)
 
     # ---- selection
 

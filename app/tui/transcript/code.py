@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias, cast
 
 from pygments.lexer import ExtendedRegexLexer, Lexer, LexerContext, RegexLexer
-from pygments.lexers import get_lexer_by_name, get_lexer_for_filename
-from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, String, _TokenType
+from pygments.lexers import find_lexer_class_by_name, find_lexer_class_for_filename
+from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, String
 from pygments.util import ClassNotFound
 
 from .palette import Look
@@ -22,6 +22,8 @@ from .rows import PLAIN, Line, expand_tabs, plain_line
 LONGEST_LINE = 2000
 """Characters of a line above which it stays uncoloured: minified files are not read by colour."""
 
+_TokenType: TypeAlias = tuple[str, ...]
+"""A Pygments token type: a tuple of names, from the general to the special."""
 _Tokens: TypeAlias = Iterator[tuple[_TokenType, str]]
 
 _LOOKS: dict[_TokenType, Look] = {
@@ -47,7 +49,8 @@ _LOOKS: dict[_TokenType, Look] = {
     Generic.Error: Look(role="danger"),
 }
 _SLASH_COMMENTS = frozenset(
-    ["c", "cpp", "csharp", "java", "javascript", "typescript", "jsx", "tsx", "go", "swift", "kotlin", "scala", "php", "dart", "groovy", "less", "scss", "objective-c"]
+    {"c", "cpp", "csharp", "java", "javascript", "typescript", "jsx", "tsx", "go", "swift", "kotlin", "scala"}
+    | {"php", "dart", "groovy", "less", "scss", "objective-c"}
 )
 _OPENER = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|//.*|/\*.*?\*/|(/\*)""")
 
@@ -126,12 +129,8 @@ def _merged(tokens: _Tokens) -> Line:
 @lru_cache(maxsize=512)
 def _look(token: _TokenType) -> Look:
     """The look of a token, or of the nearest ancestor that has one."""
-    current: _TokenType | None = token
-    while current is not None:
-        if current in _LOOKS:
-            return _LOOKS[current]
-        current = current.parent
-    return PLAIN
+    names = (token[:length] for length in range(len(token), 0, -1))
+    return next((_LOOKS[name] for name in names if name in _LOOKS), PLAIN)
 
 
 PLAIN_CODE = Highlighter(None)
@@ -142,7 +141,7 @@ PLAIN_CODE = Highlighter(None)
 def highlighter(language: str) -> Highlighter:
     """The highlighter of a fence's language name; a plain one when there is none such."""
     try:
-        return Highlighter(get_lexer_by_name(language)) if language else PLAIN_CODE
+        return Highlighter(find_lexer_class_by_name(language)()) if language else PLAIN_CODE
     except ClassNotFound:
         return PLAIN_CODE
 
@@ -150,7 +149,5 @@ def highlighter(language: str) -> Highlighter:
 @lru_cache(maxsize=64)
 def highlighter_for_path(path: str) -> Highlighter:
     """The highlighter for a file, by its name; a plain one when the name says nothing."""
-    try:
-        return Highlighter(get_lexer_for_filename(path))
-    except ClassNotFound:
-        return PLAIN_CODE
+    found = find_lexer_class_for_filename(path)
+    return PLAIN_CODE if found is None else Highlighter(found())

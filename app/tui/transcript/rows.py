@@ -6,7 +6,7 @@ without the bars and bullets in front.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias
 
 from rich.cells import cell_len, split_graphemes
@@ -102,7 +102,7 @@ def wrap(
     cuts = break_text(text, *room, words=words)
     rows = [Row((*first, *_cut(line, *cuts[0])), skip=_chars(first), joint=joint, fill=fill)]
     skip = _chars(others)
-    for (_, end), (start, stop) in zip(cuts, cuts[1:], strict=False):
+    for (_, end), (start, stop) in pairwise(cuts):
         between = " " if start > end else ""
         rows.append(Row((*others, *_cut(line, start, stop)), skip=skip, joint=between, fill=fill))
     return rows

@@ -1,0 +1,128 @@
+"""``patchbay doctor``: what is configured, what is found, what answers, and what to do next."""
+
+import argparse
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ... import __version__
+from ...providers.base import Online, Origin, ProviderStatus
+from ...providers.presets import PRESETS
+from ...tools.safe_text import safe_line, safe_text
+from ..paths import Paths, find_paths
+from ..settings import Settings
+from .arguments import ExitCode
+from .headless import to_json
+from .survey import settings_of, survey
+
+_STATE = {
+    Online.ONLINE: "answers",
+    Online.UNKNOWN: "not asked",
+    Online.OFFLINE: "offline",
+    Online.DISABLED: "disabled",
+}
+_EASIEST_CLOUDS = ("anthropic", "openai", "openrouter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """Everything the doctor found."""
+
+    settings: Settings
+    paths: Paths
+    statuses: tuple[ProviderStatus, ...]
+
+    @property
+    def usable(self) -> tuple[ProviderStatus, ...]:
+        """Providers that can answer now; the demo is none."""
+        return tuple(
+            status for status in self.statuses if status.online is Online.ONLINE and status.origin is not Origin.DEMO
+        )
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to do next, most useful first."""
+        if self.usable:
+            return (f"Start it: patchbay   (or: patchbay --model {self.usable[0].name}/MODEL)",)
+        clouds = [PRESETS[name] for name in _EASIEST_CLOUDS]
+        return (
+            *(f"{each.name}: export {each.key_variable}=...   (get a key at {each.help_url})" for each in clouds),
+            "A model on this machine: start Ollama, LM Studio, llama.cpp or vLLM; it is found by itself.",
+            f'Any other server: [provider] with kind = "openai" and base_url = "..." in {self.settings.config_file}',
+            "Only looking: patchbay --demo needs no model at all.",
+        )
+
+
+def doctor_command(options: argparse.Namespace) -> int:
+    """Print the diagnosis; 0 when something can be used, else 1. Raises SettingsError."""
+    settings = settings_of(options)
+    diagnosis = diagnose(settings, os.environ)
+    text = to_json(diagnosis_row(diagnosis)) + "\n" if options.json else diagnosis_text(diagnosis)
+    sys.stdout.write(text)
+    return ExitCode.OK if diagnosis.usable else ExitCode.FAILED
+
+
+def diagnose(settings: Settings, environ: Mapping[str, str]) -> Diagnosis:
+    """Look at the settings and ask every provider."""
+    statuses = asyncio.run(survey(settings, environ, reach=True))
+    return Diagnosis(settings=settings, paths=find_paths(environ), statuses=statuses)
+
+
+def diagnosis_text(diagnosis: Diagnosis) -> str:
+    """For a person: a few lines on the machine, one paragraph a provider, and the next step."""
+    file = diagnosis.settings.config_file
+    lines = [
+        f"patchbay {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f"settings  {file}{'' if file.exists() else '  (no such file: defaults)'}",
+        f"state     {diagnosis.paths.state_folder}",
+        *(f"warning   {safe_text(warning)}" for warning in diagnosis.settings.warnings),
+        "",
+        *(line for status in diagnosis.statuses for line in _provider_lines(status)),
+        "",
+        "Next:" if diagnosis.usable else "Nothing can be used yet. Any one of these is enough:",
+        *(f"  {line}" for line in diagnosis.advice),
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The same for a program."""
+    return {
+        "version": __version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "config_file": str(diagnosis.settings.config_file),
+        "config_file_exists": diagnosis.settings.config_file.exists(),
+        "state_folder": str(diagnosis.paths.state_folder),
+        "warnings": list(diagnosis.settings.warnings),
+        "providers": [_provider_row(status) for status in diagnosis.statuses],
+        "usable": [status.name for status in diagnosis.usable],
+        "next": list(diagnosis.advice),
+    }
+
+
+def _provider_lines(status: ProviderStatus) -> Sequence[str]:
+    models = (
+        f", {len(status.models)} models" if len(status.models) != 1 else f", {safe_line(status.models[0].ref.model)}"
+    )
+    where = f" at {safe_line(status.base_url)}" if status.base_url else ""
+    head = f"{safe_line(status.name)}: {_STATE[status.online]} ({status.origin.value}, {status.dialect}{where}{models})"
+    return [head, *(f"    {line}" for line in safe_text(status.problem).splitlines())]
+
+
+def _provider_row(status: ProviderStatus) -> dict[str, Any]:
+    return {
+        "name": status.name,
+        "state": status.online.value,
+        "origin": status.origin.value,
+        "dialect": status.dialect,
+        "local": status.local,
+        "base_url": status.base_url,
+        "models": [model.ref.model for model in status.models],
+        "problem": status.problem,
+        "help_url": status.help_url,
+    }

@@ -1,0 +1,92 @@
+"""Asks what can be used now, without starting a session: for ``models`` and ``doctor``."""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ...providers.base import ModelInfo, ModelRef, Online, Price, ProviderConfigError, ProviderStatus
+from ...providers.catalogue import Catalogue
+from ...providers.demo import demo_provider
+from ...providers.directory import ProviderDirectory
+from ...providers.redact import redact
+from ..settings import Settings, load_settings
+
+REACH_TIMEOUT_S = 10.0
+"""The longest a service is waited for when it is asked whether it answers."""
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings a command that works on no session needs. Raises SettingsError."""
+    return load_settings(Path.cwd(), environ=os.environ, trusted=options.trust, config_file=options.config)
+
+
+async def survey(settings: Settings, environ: Mapping[str, str], *, reach: bool = False) -> tuple[ProviderStatus, ...]:
+    """Every provider with its state and models, local servers searched for.
+
+    With ``reach`` the services that are otherwise only asked when used are asked too: with their key, for their
+    list of models, which costs nothing.
+    """
+    directory = ProviderDirectory(
+        settings.provider_configs(),
+        environ,
+        Catalogue(settings.prices()),
+        default_provider=settings.start_provider(),
+        demo=demo_provider(),
+        config_file=str(settings.config_file),
+    )
+    try:
+        await directory.refresh()
+        statuses = directory.statuses()
+        if reach:
+            return tuple(await asyncio.gather(*(_reached(directory, status) for status in statuses)))
+        return statuses
+    finally:
+        await directory.aclose()
+
+
+def model_row(model: ModelInfo, status: ProviderStatus) -> dict[str, Any]:
+    """One model as JSON. What is unknown is null; prices are decimal strings, USD for a million tokens."""
+    return {
+        "ref": str(model.ref),
+        "provider": model.ref.provider,
+        "model": model.ref.model,
+        "context_window": model.context_window,
+        "max_output": model.max_output,
+        "tools": model.tools,
+        "vision": model.vision,
+        "thinking": model.thinking,
+        "price": None if model.price is None else _price_row(model.price),
+        "online": status.online.value,
+        "origin": status.origin.value,
+    }
+
+
+async def _reached(directory: ProviderDirectory, status: ProviderStatus) -> ProviderStatus:
+    if status.online is not Online.UNKNOWN:
+        return status
+    try:
+        async with asyncio.timeout(REACH_TIMEOUT_S):
+            await directory.provider(ModelRef(provider=status.name, model="")).list_models()
+    except ProviderConfigError as error:
+        return replace(status, online=Online.OFFLINE, problem=redact(str(error)))
+    except TimeoutError:
+        problem = f"{status.base_url} did not answer within {REACH_TIMEOUT_S:g} s: check the network"
+        return replace(status, online=Online.OFFLINE, problem=problem)
+    return replace(status, online=Online.ONLINE)
+
+
+def _price_row(price: Price) -> dict[str, str | None]:
+    def plain(amount: Decimal | None) -> str | None:
+        return None if amount is None else f"{amount:f}"
+
+    return {
+        "input_per_mtok": plain(price.input_per_mtok),
+        "output_per_mtok": plain(price.output_per_mtok),
+        "cache_read_per_mtok": plain(price.cache_read_per_mtok),
+        "cache_write_per_mtok": plain(price.cache_write_per_mtok),
+    }
