@@ -22,7 +22,7 @@ lint: $(INSTALLED)            ## format, lint, types, import rules; changes noth
 check: lint test              ## everything a change must pass
 
 bench: $(INSTALLED)           ## measure the cost of a flush, of a long session and of a start
-	@$(BIN)/python -m pytest tests/bench -p no:xdist -s $(ARGS)
+	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)
 
 lock:                         ## resolve the newest allowed versions (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \

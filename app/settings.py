@@ -11,12 +11,22 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import pydantic_settings
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource
 
 from ..providers.base import Price, ProviderConfigError
 from ..providers.presets import preset_of_url
 from ..providers.registry import DEFAULT_KIND, ProviderConfig, choose_preset
+from ..tools.policy import Rule
 from .config_file import (
     ConfigFile,
     FileSchema,
@@ -102,6 +112,11 @@ class PolicyTable(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     allow: Words = ()
+
+    @field_validator("allow")
+    @classmethod
+    def _are_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(Rule.parse(rule, origin="settings")) for rule in rules)
 
 
 class FileTables(BaseModel):

@@ -55,7 +55,9 @@ def parse_arguments(raw: str) -> JsonObject | InvalidArguments:
     if not isinstance(value, dict):
         return InvalidArguments(raw=raw, reason=f"a JSON object is needed, not {type(value).__name__}")
     if mend_object(value) != value:
-        return InvalidArguments(raw=raw, reason="holds what JSON cannot carry on: NaN, half a character, or nesting too deep")
+        return InvalidArguments(
+            raw=raw, reason="holds what JSON cannot carry on: NaN, half a character, or nesting too deep"
+        )
     return value
 
 
@@ -67,7 +69,7 @@ class _Prose:
     thinking: bool
     half: str = ""
     """The first half of a surrogate pair whose second half comes with the next piece."""
-    signature: str = ""
+    signature: str | None = None
     redacted: bool = False
     metadata: JsonObject = field(default_factory=dict)
 
@@ -162,9 +164,15 @@ class BlockTracker:
                 self._emit(ThinkingDelta(index=block.index, text=whole))
 
     def sign(self, key: Hashable, signature: str) -> None:
-        """A piece of the signature of a thinking block, which may have no text at all."""
+        """A piece of the signature of a thinking block, which may have no text at all.
+
+        An empty one opens no block, but is kept on an open one: signed with nothing is not the same as not signed.
+        """
         if signature:
-            self._open_prose(key, thinking=True).signature += signature
+            block = self._open_prose(key, thinking=True)
+            block.signature = (block.signature or "") + signature
+        elif key in self._prose:
+            self._prose[key].signature = self._prose[key].signature or ""
 
     def redacted(self, key: Hashable, metadata: JsonObject) -> None:
         """A thinking block whose text is withheld: whole in one call."""
@@ -205,7 +213,7 @@ class BlockTracker:
         self._emit(
             ThinkingEnd(
                 index=block.index,
-                signature=mend_text(block.signature) or None,
+                signature=None if block.signature is None else mend_text(block.signature),
                 redacted=block.redacted,
                 provider_metadata=metadata,
             )

@@ -96,10 +96,11 @@ class Catalogue:
     ) -> ModelInfo:
         """All that is known of a model.
 
-        ``table`` is the service's name in the snapshot where the person named theirs otherwise; ``live`` is what the
-        server itself says. A local model is free. A model another service sells lends its abilities, never its price.
+        ``table`` is the service's name in the snapshot where the person named theirs otherwise, "" for none. ``live``
+        is what the server itself says. A local model is free. One that another service sells lends its abilities,
+        never its price.
         """
-        known = _of_family(model) if local else _of_service(table or provider, model)
+        known = _of_family(model) if local else _of_service(provider if table is None else table, model)
         info = replace(known, ref=ModelRef(provider=provider, model=model))
         if live is not None:
             info = _overlaid(info, live)

@@ -46,7 +46,7 @@ class ResponseDecoder(ABC):
     def on_end(self) -> None:
         """Make the terminal event of a complete answer."""
 
-    def on_done_mark(self) -> None:
+    def on_done_mark(self) -> None:  # noqa: B027 - a dialect may, but need not, care
         """``[DONE]`` came; dialects that know no such mark ignore it."""
 
     def feed(self, event: ServerEvent) -> list[ResponseEvent]:
@@ -106,7 +106,7 @@ class ResponseDecoder(ABC):
         self.blocks.fail(classify_inband(self.endpoint, said))
         return True
 
-    def before_failure(self, value: JsonObject) -> None:
+    def before_failure(self, value: JsonObject) -> None:  # noqa: B027 - a dialect may, but need not, care
         """Take what an event that reports an error carries besides it (text, usage)."""
 
 
@@ -170,4 +170,3 @@ class AnswerBody:
 def _without_comments(text: str) -> str:
     """What a server sent besides server-sent comments."""
     return "\n".join(line for line in text.splitlines() if line and not line.startswith(":"))
-

@@ -5,9 +5,8 @@ are first used and kept, so that connections are pooled.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
@@ -17,12 +16,15 @@ from .endpoint import Endpoint
 from .presets import PRESETS, Preset, origin
 from .redact import redact
 from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
+from .suggestions import choices, closest, did_you_mean
 
 if TYPE_CHECKING:
     import httpx
 
 REFRESH_TIMEOUT_S = 5.0
 """The longest a refresh takes; a server that has not answered by then counts as offline until the next one."""
+INSPECT_TIMEOUT_S = 1.0
+"""A server the person named may be on another machine and gets longer than a port that may have nobody behind it."""
 CONFIG_FILE = "~/.config/patchbay/config.toml"
 
 
@@ -134,11 +136,13 @@ class ProviderDirectory:
     def info(self, ref: ModelRef) -> ModelInfo:
         """All that is known of a model; for an unknown provider, what the catalogue knows of one of that name."""
         if self._demo is not None and ref.provider == self._demo.name:
-            return next(
-                (m for m in self._demo_status(self._demo).models if m.ref == ref), ModelInfo(ref=ref, price=FREE)
-            )
+            known = self._demo_status(self._demo).models
+            return next((model for model in known if model.ref == ref), ModelInfo(ref=ref, price=FREE))
         entry = self._entries.get(ref.provider)
-        return self._catalogue.facts(ref.provider, ref.model) if entry is None else self._facts(entry, ref.model)
+        if entry is None:
+            local = ref.provider in PRESETS and PRESETS[ref.provider].local
+            return self._catalogue.facts(ref.provider, ref.model, local=local)
+        return self._facts(entry, ref.model)
 
     def dialect(self, ref: ModelRef) -> str:
         """The wire protocol spoken with a model's provider. Raises ``ProviderConfigError`` like ``provider``."""
@@ -156,6 +160,17 @@ class ProviderDirectory:
             opened = open_provider(self._endpoint(ref.provider), self._transport)
             self._opened[ref.provider] = opened
         return opened
+
+    def id_pattern(self, ref: ModelRef) -> str:
+        """The regular expression tool-call ids must match at a model's endpoint; empty where any will do."""
+        entry = self._entries.get(ref.provider)
+        return "" if entry is None or entry.endpoint is None else entry.endpoint.quirks.tool_call_id_pattern
+
+    def key_variables(self) -> frozenset[str]:
+        """Every environment variable that may hold a key: tools must not inherit them."""
+        presets = (preset.key_variable for preset in PRESETS.values())
+        configured = (entry.config.api_key_env for entry in self._entries.values())
+        return frozenset(variable for variable in (*presets, *configured) if variable)
 
     def default(self) -> ModelRef | None:
         """The model to begin with: the default provider's, else the first ready one's; never the demo's unasked.
@@ -192,19 +207,19 @@ class ProviderDirectory:
             if ref is None:
                 raise ProviderConfigError(f"Provider {text!r} has no model yet: write {text}/MODEL")
             return ref
-        refs = self._refs()
+        refs = [model.ref for status in self.statuses() for model in status.models]
         match [ref for ref in refs if ref.model == text]:
             case [only]:
                 return only
             case []:
                 pass
             case several:
-                raise ProviderConfigError(f"Several providers have {text!r}: choose {_choices(map(str, several))}")
+                raise ProviderConfigError(f"Several providers have {text!r}: choose {choices(map(str, several))}")
         if prefix in PRESETS and model:
             return ModelRef(provider=prefix, model=model)
-        close = _close(text, [*map(str, refs), *(ref.model for ref in refs)])
-        if close:
-            raise ProviderConfigError(f"Unknown model {text!r}. Did you mean {_choices(close)}?")
+        hint = did_you_mean(text, [*map(str, refs), *(ref.model for ref in refs)])
+        if hint:
+            raise ProviderConfigError(f"Unknown model {text!r}.{hint}")
         raise ProviderConfigError(
             self._unknown(prefix)
             if model
@@ -245,8 +260,7 @@ class ProviderDirectory:
         return entry.endpoint
 
     def _unknown(self, name: str) -> str:
-        close = _close(name, self.names())
-        hint = f" Did you mean {_choices(close)}?" if close else ""
+        hint = did_you_mean(name, self.names())
         there = f"There are: {', '.join(self.names())}." if self.names() else "None is configured."
         return f"Unknown provider {name!r}.{hint} {there} Configure one in {self._config_file}"
 
@@ -293,9 +307,6 @@ class ProviderDirectory:
         ids = self._model_ids(entry)
         return ModelRef(provider=name, model=ids[0]) if ids else None
 
-    def _refs(self) -> list[ModelRef]:
-        return [model.ref for status in self.statuses() for model in status.models]
-
     def _listed(self, ref: ModelRef) -> ModelRef:
         """The reference, unless a local server has listed its models and this is none of them.
 
@@ -314,8 +325,8 @@ class ProviderDirectory:
         for model in (ref.model, f"{ref.model}:latest"):
             if model in ids:
                 return replace(ref, model=model)
-        close = _close(ref.model, ids) or list(ids[:5])
-        raise ProviderConfigError(f"{ref.provider} has no model {ref.model!r}. It has {_choices(close)}")
+        close = closest(ref.model, ids) or list(ids[:5])
+        raise ProviderConfigError(f"{ref.provider} has no model {ref.model!r}. It has {choices(close)}")
 
     def _demo_status(self, demo: Provider) -> ProviderStatus:
         known = self._live.get(demo.name)
@@ -329,12 +340,24 @@ class ProviderDirectory:
 
     async def _update(self, entry: _Entry) -> None:
         """Ask a configured server: by its own endpoints when it is local, else for its model list."""
-        if entry.endpoint is not None and entry.endpoint.local:
-            found = await inspect(entry.endpoint.base_url, expected=entry.preset.name, transport=self._transport)
-            if found is not None:
-                self._live[entry.name] = await self._heard(entry, found)
-                return
-        self._live[entry.name] = await self._listing(entry)
+        found = await self._inspected(entry)
+        if found is None or (found.problem and entry.endpoint and entry.endpoint.api_key()):
+            self._live[entry.name] = await self._listing(entry)  # a refused key is explained there
+        else:
+            self._live[entry.name] = _heard(entry, found)
+
+    async def _inspected(self, entry: _Entry) -> Discovered | None:
+        """What a local server says of itself, asked with the key meant for it; None when it is none we know."""
+        endpoint = entry.endpoint
+        if endpoint is None or not endpoint.local:
+            return None
+        return await inspect(
+            endpoint.base_url,
+            expected=entry.preset.name,
+            key=endpoint.api_key(),
+            timeout_s=INSPECT_TIMEOUT_S,
+            transport=self._transport,
+        )
 
     async def _listing(self, entry: _Entry) -> _Live:
         try:
@@ -344,18 +367,6 @@ class ProviderDirectory:
         models = tuple(ModelInfo(ref=ModelRef(provider=entry.name, model=model)) for model in ids)
         return _Live(online=Online.ONLINE, models=models, proxy=entry.preset.name == "litellm")
 
-    async def _heard(self, entry: _Entry, server: Discovered) -> _Live:
-        """The findings under the name the person uses. A server that wants a key is asked again with it."""
-        keyed = entry.endpoint is not None and entry.endpoint.api_key() is not None
-        if keyed and server.problem and not server.models:
-            return await self._listing(entry)
-        return _Live(
-            online=Online.ONLINE,
-            models=tuple(replace(model, ref=replace(model.ref, provider=entry.name)) for model in server.models),
-            problem="" if keyed else server.problem,
-            proxy=not PRESETS[server.preset].local,
-        )
-
     async def _search(self) -> None:
         """Take up the servers that are found, update those known already, let go of those that went away."""
         found = await self._discover()
@@ -363,12 +374,16 @@ class ProviderDirectory:
         for entry in self._entries.values():
             if entry.origin is Origin.DISCOVERED and entry.endpoint and origin(entry.endpoint.base_url) not in here:
                 gone = f"{entry.name} at {entry.endpoint.base_url} stopped answering: start it again"
-                self._live[entry.name] = replace(self._live[entry.name], online=Online.OFFLINE, problem=gone)
+                last = self._live.get(entry.name, _Live(online=Online.UNKNOWN))
+                self._live[entry.name] = replace(last, online=Online.OFFLINE, problem=gone)
         known = {origin(entry.endpoint.base_url): entry for entry in self._entries.values() if entry.endpoint}
         for server in found:
             entry = known.get(origin(server.base_url)) or self._discovered(server)
-            if entry is not None:
-                self._live[entry.name] = await self._heard(entry, server)
+            if entry is None:
+                continue
+            self._live[entry.name] = _heard(entry, server)
+            if server.problem and entry.endpoint is not None and entry.endpoint.api_key() is not None:
+                await self._update(entry)
 
     def _discovered(self, server: Discovered) -> _Entry | None:
         """A new entry for a found server; none when the person configured that kind of server elsewhere."""
@@ -387,11 +402,8 @@ class ProviderDirectory:
             self._live[self._demo.name] = _Live(online=Online.ONLINE, models=models)
 
 
-def _close(word: str, words: Iterable[str]) -> list[str]:
-    """Up to three names that look like the word, whatever their case."""
-    by_lower = {candidate.lower(): candidate for candidate in words}
-    return [by_lower[match] for match in get_close_matches(word.lower(), by_lower, n=3, cutoff=0.5)]
-
-
-def _choices(words: Iterable[str]) -> str:
-    return " or ".join(words)
+def _heard(entry: _Entry, server: Discovered) -> _Live:
+    """The findings under the name the person uses."""
+    models = tuple(replace(model, ref=replace(model.ref, provider=entry.name)) for model in server.models)
+    proxy = not PRESETS[server.preset].local
+    return _Live(online=Online.ONLINE, models=models, problem=server.problem, proxy=proxy)

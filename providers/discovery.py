@@ -67,12 +67,14 @@ async def inspect(
     url: str,
     *,
     expected: str = "",
+    key: str | None = None,
     timeout_s: float = PROBE_TIMEOUT_S,
     transport: "httpx.AsyncBaseTransport | None" = None,
 ) -> Discovered | None:
     """Which model server lives at a URL (its path does not matter); None when none does. Never raises.
 
-    The ``expected`` preset is tried first, then the others: people do run llama.cpp on port 8000.
+    The ``expected`` preset is tried first, then the others: people do run llama.cpp on port 8000. ``key`` is sent as a
+    bearer token; give it only for a server the person configured it for.
     """
     import httpx  # here, so that listing providers does not load an HTTP client
 
@@ -85,6 +87,7 @@ async def inspect(
             base_url=f"{parts.scheme}://{parts.netloc}",
             transport=transport,
             trust_env=False,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             verify=parts.scheme == "https",
             timeout=DETAILS_TIMEOUT_S,
         ) as client:
@@ -96,6 +99,15 @@ async def inspect(
     except (httpx.HTTPError, httpx.InvalidURL, OSError, TimeoutError, ValueError):
         return None
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What came back: the JSON is null for no JSON or too much of it; ``server`` is the header of that name."""
+
+    status: int
+    value: JsonValue = None
+    server: str = ""
 
 
 class _Asker:
@@ -115,37 +127,40 @@ class _Asker:
         """Scheme, host and port, without a slash at the end."""
         return str(self._client.base_url).rstrip("/")
 
-    async def ask(self, path: str, body: JsonObject | None = None) -> tuple[int, JsonValue]:
-        """Status and JSON of an answer; null for no JSON or too much of it; status 0 for no answer."""
+    async def ask(self, path: str, body: JsonObject | None = None) -> "_Answer":
+        """The answer; with status 0 when there is none."""
         import httpx
 
         try:
             async with asyncio.timeout_at(self._deadline):
-                status, text = await self._read(path, body)
+                response, text = await self._read(path, body)
         except (httpx.HTTPError, OSError, TimeoutError):
             if self._answered:
-                return 0, None
+                return _Answer(status=0)
             raise
         if not self._answered:
             self._answered, self._deadline = True, asyncio.get_running_loop().time() + DETAILS_TIMEOUT_S
+        server = response.headers.get("server", "")
         try:
-            return status, parse_json(text.decode("utf-8", "replace"))
+            return _Answer(
+                status=response.status_code, value=parse_json(text.decode("utf-8", "replace")), server=server
+            )
         except ValueError:
-            return status, None
+            return _Answer(status=response.status_code, server=server)
 
-    async def _read(self, path: str, body: JsonObject | None) -> tuple[int, bytes]:
+    async def _read(self, path: str, body: JsonObject | None) -> "tuple[httpx.Response, bytes]":
         text = b""
         async with self._client.stream("GET" if body is None else "POST", path, json=body) as response:
             async for chunk in response.aiter_bytes():
                 text += chunk
                 if len(text) > MAX_BODY_BYTES:
-                    return response.status_code, b""
-        return response.status_code, text
+                    return response, b""
+        return response, text
 
     async def get(self, path: str) -> JsonObject:
         """The JSON object at a path; empty for anything else."""
-        status, value = await self.ask(path)
-        return as_object(value) if status == 200 else {}
+        answer = await self.ask(path)
+        return as_object(answer.value) if answer.status == 200 else {}
 
 
 async def _ollama(asker: _Asker) -> Discovered | None:
@@ -173,9 +188,8 @@ async def _ollama(asker: _Asker) -> Discovered | None:
 
 async def _ollama_abilities(asker: _Asker, model: str) -> list[str] | None:
     """``completion``, ``tools``, ``vision``, ``thinking``; None when an older server does not say."""
-    status, shown = await asker.ask("/api/show", {"model": model})
-    named = as_object(shown).get("capabilities")
-    return [word for word in named if isinstance(word, str)] if status == 200 and isinstance(named, list) else None
+    named = as_object((await asker.ask("/api/show", {"model": model})).value).get("capabilities")
+    return [word for word in named if isinstance(word, str)] if isinstance(named, list) else None
 
 
 async def _lm_studio(asker: _Asker) -> Discovered | None:
@@ -184,9 +198,10 @@ async def _lm_studio(asker: _Asker) -> Discovered | None:
         found = [_lm_studio_model(entry) for entry in _objects(newer) if entry.get("type") != "embedding"]
     else:
         older = await asker.get("/api/v0/models")
-        if older.get("object") != "list" or not isinstance(older.get("data"), list):
+        listed = _objects(older.get("data"))
+        if older.get("object") != "list" or not all("state" in entry for entry in listed):
             return None
-        found = [_lm_studio_v0(entry) for entry in _objects(older.get("data")) if entry.get("type") != "embeddings"]
+        found = [_lm_studio_v0(entry) for entry in listed if entry.get("type") != "embeddings"]
     # The window is known exactly for what is loaded.
     models = tuple(
         sorted((model for model in found if model.ref.model), key=lambda model: model.context_window is None)
@@ -224,36 +239,38 @@ def _lm_studio_v0(entry: JsonObject) -> ModelInfo:
 
 
 async def _llama_cpp(asker: _Asker) -> Discovered | None:
-    props = await asker.get("/props")
-    listed = _objects((await asker.get("/v1/models")).get("data"))
+    answer = await asker.ask("/props")
+    base_url = f"{asker.root}/v1"
+    if answer.status == 401 and answer.server == "llama.cpp":
+        problem = "llama.cpp was started with --api-key: set LLAMA_API_KEY to that key"
+        return Discovered(preset="llama.cpp", base_url=base_url, problem=problem)
+    props = as_object(answer.value)
     settings = props.get("default_generation_settings")
-    if not isinstance(settings, dict) and not any(entry.get("owned_by") == "llamacpp" for entry in listed):
+    if not isinstance(settings, dict):
         return None
     caps, modes = as_object(props.get("chat_template_caps")), as_object(props.get("modalities"))
     models = tuple(
         ModelInfo(
             ref=ModelRef(provider="llama.cpp", model=name),
-            context_window=_window(as_object(settings).get("n_ctx"))
-            or _window(as_object(entry.get("meta")).get("n_ctx")),
+            context_window=_window(settings.get("n_ctx")) or _window(as_object(entry.get("meta")).get("n_ctx")),
             tools=_flag(caps.get("supports_tools")),
             vision=_flag(modes.get("vision")),
             price=FREE,
         )
-        for entry in listed
+        for entry in _objects((await asker.get("/v1/models")).get("data"))
         if (name := as_text(entry.get("id")))
     )
-    problem = "" if props else "llama.cpp was started with --api-key: set LLAMA_API_KEY to that key"
-    return Discovered(preset="llama.cpp", base_url=f"{asker.root}/v1", models=models, problem=problem)
+    return Discovered(preset="llama.cpp", base_url=base_url, models=models)
 
 
 async def _vllm(asker: _Asker) -> Discovered | None:
-    status, listing = await asker.ask("/v1/models")
+    answer = await asker.ask("/v1/models")
     base_url = f"{asker.root}/v1"
-    if status == 401:
+    if answer.status == 401:
         version = as_text((await asker.get("/version")).get("version"))
         problem = "vLLM was started with --api-key: set VLLM_API_KEY to that key"
         return Discovered(preset="vllm", base_url=base_url, problem=problem) if version else None
-    entries = [entry for entry in _objects(as_object(listing).get("data")) if entry.get("owned_by") == "vllm"]
+    entries = [entry for entry in _objects(as_object(answer.value).get("data")) if entry.get("owned_by") == "vllm"]
     models = tuple(
         ModelInfo(
             ref=ModelRef(provider="vllm", model=name),
@@ -267,16 +284,15 @@ async def _vllm(asker: _Asker) -> Discovered | None:
 
 
 async def _litellm(asker: _Asker) -> Discovered | None:
-    _, alive = await asker.ask("/health/liveliness")
-    if alive != "I'm alive!":
+    if (await asker.ask("/health/liveliness")).value != "I'm alive!":
         return None
-    status, listing = await asker.ask("/v1/models")
+    answer = await asker.ask("/v1/models")
     models = tuple(
         ModelInfo(ref=ModelRef(provider="litellm", model=name))
-        for entry in _objects(as_object(listing).get("data"))
+        for entry in _objects(as_object(answer.value).get("data"))
         if (name := as_text(entry.get("id")))
     )
-    problem = "" if status == 200 else "LiteLLM wants a key: set LITELLM_API_KEY to its master or a virtual key"
+    problem = "" if answer.status == 200 else "LiteLLM wants a key: set LITELLM_API_KEY to its master or a virtual key"
     return Discovered(preset="litellm", base_url=f"{asker.root}/v1", models=models, problem=problem)
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from .endpoint import Endpoint
 from .events import ErrorKind, JsonObject, JsonValue, ResponseError
-from .json_values import as_count, as_list, as_object, as_text, mend_text, parse_json, to_json
+from .json_values import as_count, as_object, as_text, mend_text, parse_json, to_json
 from .redact import redact
 from .retry_after import seconds_to_wait
 
@@ -31,7 +31,8 @@ _TEXTS: tuple[tuple[ErrorKind, re.Pattern[str]], ...] = tuple(
             ErrorKind.CONTEXT_OVERFLOW,
             r"prompt is too long|prompt too long|input is too long|context_length_exceeded|exceed_context_size"
             r"|exceed\w* (?:the |this )?(?:model'?s |available |max(?:imum)? )*context|maximum context length"
-            r"|context window (?:is )?exceed|maximum prompt length is|reduce the length of the (?:messages|prompt|input)"
+            r"|context window (?:is )?exceed|maximum prompt length is"
+            r"|reduce the length of the (?:messages|prompt|input)"
             r"|trying to keep the first|greater than the context length|tokens_limit_reached"
             r"|input token count .{0,40}exceeds the maximum",
         ),
@@ -68,8 +69,37 @@ _TYPES: dict[str, ErrorKind] = {
 }
 """Kinds of error objects that come without a status, inside a 200 stream."""
 
+_STATUSES: dict[int, ErrorKind] = {
+    401: ErrorKind.AUTHENTICATION,
+    402: ErrorKind.QUOTA,
+    403: ErrorKind.PERMISSION,
+    404: ErrorKind.NOT_FOUND,
+    408: ErrorKind.TIMEOUT,
+    429: ErrorKind.RATE_LIMIT,
+    503: ErrorKind.OVERLOADED,
+    504: ErrorKind.TIMEOUT,
+    529: ErrorKind.OVERLOADED,
+}
+_NEVER_RETRIED = frozenset({501, 505})
+_CONFLICT = 409
+"""An invalid request to look at, and yet worth another try."""
+
 _TOO_LARGE_AT_ALL = re.compile(r"request too large for", re.IGNORECASE)
 """One request over the tokens-a-minute limit: waiting does not help."""
+_TOO_LARGE_ADVICE = "{name}: {said}. Waiting does not help: shorten the conversation, or switch model."
+
+_ADVICE: dict[ErrorKind, str] = {
+    ErrorKind.AUTHENTICATION: "{name} refused the key: {said}. {key_fix}",
+    ErrorKind.PERMISSION: "{name} does not permit this: {said}. Use a key that may use this model. {key_fix}",
+    ErrorKind.QUOTA: "{name}: no credit or quota left: {said}. Top up the account or switch to another provider.",
+    ErrorKind.CONTEXT_OVERFLOW: "{name}: the conversation does not fit the model's context window: {said}. "
+    "Shorten it, or switch to a model with a larger window.",
+    ErrorKind.NOT_FOUND: "{name}: {said}. Check the model's name and that the base URL {url} is right.",
+    ErrorKind.RATE_LIMIT: "{name} limits the rate of requests: {said}. Wait, or switch to another provider.",
+    ErrorKind.OVERLOADED: "{name} is overloaded or not ready: {said}. Try again, or switch to another provider.",
+    ErrorKind.PROTOCOL: "{name}: {said}. Check that the base URL {url} is right.",
+}
+"""What a message of each kind says; the fix comes last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,22 +128,18 @@ class ResponseFailure(Exception):
 def read_error(value: JsonValue) -> ServerSaid | None:
     """The error in a JSON reply, in any of the shapes servers use; None when there is none."""
     if isinstance(value, list):
-        return read_error(value[0]) if value else None
-    if not isinstance(value, dict):
-        return None
-    inner = value.get("error")
-    match inner:
-        case dict():
+        value = value[0] if value else None
+    match value:
+        case {"error": dict(inner)} if inner:
             return _from_object(inner)
-        case str() if inner:
-            return ServerSaid(message=inner, code=_code(value, "code", "type"), status=_status(value))
+        case {"error": str(message)} if message:
+            return ServerSaid(message=message, code=_code(value, "type", "code"), status=_status(value))
+        case {"errors": [dict(first), *_]}:
+            return _from_object(first)
+        case {"detail": _} | {"message": _}:
+            return _from_object(value)
         case _:
-            pass
-    if as_list(value.get("errors")):
-        return _from_object(as_object(as_list(value.get("errors"))[0]))
-    if "detail" in value or "message" in value:
-        return _from_object(value)
-    return None
+            return None
 
 
 def _from_object(error: JsonObject) -> ServerSaid:
@@ -192,10 +218,8 @@ def classify_inband(endpoint: Endpoint, said: ServerSaid) -> ResponseError:
 
 def _error(endpoint: Endpoint, said: ServerSaid, status: int | None) -> ResponseError:
     kind = _kind(said, status)
-    retryable = kind in _RETRYABLE or status == HTTPStatus.CONFLICT
-    if status in (HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED):
-        retryable = False
-    if _TOO_LARGE_AT_ALL.search(said.message):
+    retryable = kind in _RETRYABLE or status == _CONFLICT
+    if status in _NEVER_RETRIED or _TOO_LARGE_AT_ALL.search(said.message):
         retryable = False
     return ResponseError(
         kind=kind, message=_clean(_explain(endpoint, kind, status, said.message)), status=status, retryable=retryable
@@ -203,69 +227,28 @@ def _error(endpoint: Endpoint, said: ServerSaid, status: int | None) -> Response
 
 
 def _kind(said: ServerSaid, status: int | None) -> ErrorKind:
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.PAYMENT_REQUIRED) or (status and status < 400):
-        return _kind_of_status(status)
+    decided = _STATUSES.get(status or 0)
+    if decided is ErrorKind.AUTHENTICATION or decided is ErrorKind.QUOTA:
+        return decided
     for kind, pattern in _TEXTS:
         if pattern.search(said.words):
             return kind
-    if status is not None:
-        return _kind_of_status(status)
-    known = (_TYPES[word] for word in said.code.split() if word in _TYPES)
-    return next(known, ErrorKind.SERVER_ERROR)
-
-
-def _kind_of_status(status: int) -> ErrorKind:
-    match status:
-        case 401:
-            return ErrorKind.AUTHENTICATION
-        case 402:
-            return ErrorKind.QUOTA
-        case 403:
-            return ErrorKind.PERMISSION
-        case 404:
-            return ErrorKind.NOT_FOUND
-        case 408 | 504:
-            return ErrorKind.TIMEOUT
-        case 429:
-            return ErrorKind.RATE_LIMIT
-        case 503 | 529:
-            return ErrorKind.OVERLOADED
-        case _ if status >= 500:
-            return ErrorKind.SERVER_ERROR
-        case _ if status < 400:
-            return ErrorKind.PROTOCOL
-        case _:
-            return ErrorKind.INVALID_REQUEST
+    if decided is not None:
+        return decided
+    if status is None:
+        known = (_TYPES[word] for word in said.code.split() if word in _TYPES)
+        return next(known, ErrorKind.SERVER_ERROR)
+    if status < 400:
+        return ErrorKind.PROTOCOL
+    return ErrorKind.SERVER_ERROR if status >= 500 else ErrorKind.INVALID_REQUEST
 
 
 def _explain(endpoint: Endpoint, kind: ErrorKind, status: int | None, said: str) -> str:
     """One message: whose error, what the server said, and what to do."""
     name = f"{endpoint.name} ({status})" if status else endpoint.name
-    said = said.strip().rstrip(".")
-    match kind:
-        case ErrorKind.AUTHENTICATION:
-            return f"{name} refused the key: {said}. {_key_fix(endpoint)}"
-        case ErrorKind.PERMISSION:
-            return f"{name} does not permit this: {said}. Use a key that may use this model. {_key_fix(endpoint)}"
-        case ErrorKind.QUOTA:
-            return f"{name}: no credit or quota left: {said}. Top up the account or switch to another provider."
-        case ErrorKind.CONTEXT_OVERFLOW:
-            return (
-                f"{name}: the conversation does not fit the model's context window: {said}. "
-                "Shorten it, or switch to a model with a larger window."
-            )
-        case ErrorKind.NOT_FOUND:
-            return f"{name}: {said}. Check the model's name and that the base URL {endpoint.base_url} is right."
-        case ErrorKind.RATE_LIMIT if _TOO_LARGE_AT_ALL.search(said):
-            return f"{name}: {said}. Waiting does not help: shorten the conversation, or switch model."
-        case ErrorKind.RATE_LIMIT:
-            return f"{name} limits the rate of requests: {said}. Wait, or switch to another provider."
-        case ErrorKind.OVERLOADED:
-            return f"{name} is overloaded or not ready: {said}. Try again, or switch to another provider."
-        case ErrorKind.PROTOCOL:
-            return f"{name}: {said}. Check that the base URL {endpoint.base_url} is right."
-        case _:
-            return f"{name}: {said}."
+    template = _TOO_LARGE_ADVICE if _TOO_LARGE_AT_ALL.search(said) else _ADVICE.get(kind, "{name}: {said}.")
+    fields = {"name": name, "said": said.strip().rstrip("."), "url": endpoint.base_url, "key_fix": _key_fix(endpoint)}
+    return template.format(**fields)
 
 
 def _key_fix(endpoint: Endpoint) -> str:
@@ -287,9 +270,7 @@ def address(endpoint: Endpoint) -> str:
 
 def connection_failed(endpoint: Endpoint, problem: Exception) -> ResponseError:
     """No connection could be made."""
-    fix = (
-        "Is the server running, and is this its port?" if endpoint.local else "Check the network, proxy and base URL."
-    )
+    fix = "Is the server running, and is this its port?" if endpoint.local else "Check the network, proxy and base URL."
     reason = _excerpt(str(problem)) or type(problem).__name__
     return _failure(
         ErrorKind.NETWORK, f"{endpoint.name}: cannot connect to {address(endpoint)}: {reason}. {fix}", retryable=True

@@ -7,7 +7,7 @@ Redirects are not followed, since the key must not go to another host, and nothi
 import asyncio
 import json
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 
 import httpx
@@ -88,7 +88,7 @@ class DialectProvider(ABC):
         """Headers the dialect wants on every request."""
         return {}
 
-    async def stream(self, request: ChatRequest) -> AsyncIterator[ResponseEvent]:
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ResponseEvent]:
         """Answer one request; see ``base.Provider.stream``. Closing the iterator closes the connection."""
         decoder = self.new_decoder()
         try:
@@ -169,7 +169,7 @@ class DialectProvider(ABC):
             headers |= self.key_headers(key)
         return headers | dict(self.endpoint.headers)
 
-    async def _exchange(self, request: ChatRequest, decoder: ResponseDecoder) -> AsyncIterator[list[ResponseEvent]]:
+    async def _exchange(self, request: ChatRequest, decoder: ResponseDecoder) -> AsyncGenerator[list[ResponseEvent]]:
         """Send the request and give the events of the answer, batch by batch. Raises what goes wrong."""
         content = json.dumps(self.request_body(request), ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json", "Accept": "*/*", **self._headers()}
@@ -247,7 +247,7 @@ class _Watchdog:
             self._left = self._limit
 
     @asynccontextmanager
-    async def limit(self) -> AsyncIterator[None]:
+    async def limit(self) -> AsyncGenerator[None]:
         """Wait inside for at most the time that is left; time the reader of the stream takes is not counted.
 
         Raises ``ResponseFailure``.

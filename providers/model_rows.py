@@ -1,4 +1,4 @@
-"""What servers' lists of models say, in the shapes they use: OpenAI, OpenRouter, vLLM, llama.cpp, Together, Anthropic."""
+"""What servers' lists of models say, in the shapes OpenAI, OpenRouter, vLLM, llama.cpp, Together and Anthropic use."""
 
 from .base import ModelInfo, ModelRef
 from .events import JsonObject, JsonValue

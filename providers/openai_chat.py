@@ -16,6 +16,7 @@ from .messages import (
     ChatRequest,
     ImageBlock,
     Message,
+    ServerBlock,
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
@@ -155,7 +156,7 @@ def _tool_call(block: ToolCallBlock, *, own: bool) -> JsonObject:
 
 def _kept_details(message: AssistantMessage) -> list[JsonValue]:
     """The ``reasoning_details`` that came with an answer, unchanged."""
-    metadata = (block.provider_metadata for block in message.blocks if not hasattr(block, "payload"))
+    metadata = (block.provider_metadata for block in message.blocks if not isinstance(block, ServerBlock))
     return [detail for each in metadata if each for detail in as_list(each.get(DETAILS))]
 
 
@@ -168,7 +169,7 @@ class ChatDecoder(ResponseDecoder):
         self._finish = ""
         self._done = False
         self._refused = False
-        self._details: list[JsonObject] = []
+        self._details = _Details()
 
     @property
     def complete(self) -> bool:
@@ -209,8 +210,8 @@ class ChatDecoder(ResponseDecoder):
             said = ServerSaid(message=f"the server gave up the answer (finish reason {self._finish!r})")
             self.blocks.fail(classify_inband(self.endpoint, said))
             return
-        if self._details:
-            self.blocks.annotate_latest({DETAILS: [*self._details]})
+        if details := self._details.joined():
+            self.blocks.annotate_latest({DETAILS: details})
         reason = STOP_REASONS.get(self._finish.lower(), StopReason.OTHER) if self._finish else StopReason.END_TURN
         if self._refused and reason is StopReason.END_TURN:
             reason = StopReason.REFUSAL
@@ -263,7 +264,7 @@ class ChatDecoder(ResponseDecoder):
         """One of several fields; a server that fills more than one says the same thing in each."""
         details = [as_object(each) for each in as_list(delta.get(DETAILS))]
         for detail in details:
-            _merge_detail(self._details, detail)
+            self._details.add(detail)
         in_details = "".join(as_text(each.get("text")) or as_text(each.get("summary")) for each in details)
         self._on_thought(as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning")) or in_details)
 
@@ -285,16 +286,32 @@ class ChatDecoder(ResponseDecoder):
             self.blocks.usage(chat_usage(report))
 
 
-def _merge_detail(details: list[JsonObject], piece: JsonObject) -> None:
-    """Add a piece of ``reasoning_details``: pieces of one kind and index are one detail, their texts joined."""
-    key = (piece.get("index"), piece.get("type"))
-    last = details[-1] if details else {}
-    if key[0] is None or (last.get("index"), last.get("type")) != key:
-        details.append(dict(piece))
-        return
-    for name, value in piece.items():
-        before = last.get(name)
-        if name in ("text", "summary", "data") and isinstance(before, str) and isinstance(value, str):
-            last[name] = before + value
-        elif value is not None:
-            last[name] = value
+class _Details:
+    """The ``reasoning_details`` of one answer: pieces of one index and type are one detail, their texts joined."""
+
+    def __init__(self) -> None:
+        self._rows: list[JsonObject] = []
+        self._texts: list[dict[str, list[str]]] = []
+        self._place: dict[tuple[int, str], int] = {}
+
+    def add(self, piece: JsonObject) -> None:
+        """Take one piece; without an index it is a detail of its own."""
+        index = as_count(piece.get("index"))
+        at = len(self._rows)
+        if index is not None:
+            at = self._place.setdefault((index, as_text(piece.get("type"))), at)
+        if at == len(self._rows):
+            self._rows.append({})
+            self._texts.append({})
+        for name, value in piece.items():
+            if name in ("text", "summary", "data") and isinstance(value, str):
+                self._texts[at].setdefault(name, []).append(value)
+            elif value is not None:
+                self._rows[at][name] = value
+
+    def joined(self) -> list[JsonValue]:
+        """The details as they go back."""
+        return [
+            row | {name: "".join(pieces) for name, pieces in texts.items()}
+            for row, texts in zip(self._rows, self._texts, strict=True)
+        ]

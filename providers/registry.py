@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from .endpoint import Endpoint
 from .events import JsonObject
 from .presets import ANTHROPIC_MESSAGES, OPENAI_CHAT, PRESETS, Preset, is_loopback, preset_of_url
 from .redact import redact, remember_secret
+from .suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import httpx
@@ -207,8 +207,7 @@ def _unset_variable(config: ProviderConfig, preset: Preset, variable: str) -> st
 
 
 def _unknown_preset(config: ProviderConfig, name: str) -> str:
-    close = get_close_matches(name, PRESETS, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, PRESETS)
     return f'preset = "{name}" {_in(config)} is unknown.{hint} There are: {", ".join(PRESETS)}'
 
 

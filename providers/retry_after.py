@@ -12,7 +12,9 @@ from math import isfinite
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?")
 _MILLISECONDS = re.compile(r"(\d+(?:\.\d+)?)ms")
-_IN_WORDS = re.compile(r"(?:try again|retry) (?:in|after) ((?:\d+h)?(?:\d+m(?!s))?(?:\d+(?:\.\d+)?m?s)?)", re.IGNORECASE)
+_IN_WORDS = re.compile(
+    r"(?:try again|retry) (?:in|after) ((?:\d+h)?(?:\d+m(?!s))?(?:\d+(?:\.\d+)?m?s)?)", re.IGNORECASE
+)
 _DAY = 86_400.0
 
 
@@ -51,9 +53,7 @@ def _duration(text: str) -> float | None:
         return float(found.group(1)) / 1000
     found = _DURATION.fullmatch(text)
     if text and found:
-        return sum(
-            float(part) * unit for part, unit in zip(found.groups(), (_DAY, 3600, 60, 1), strict=True) if part
-        )
+        return sum(float(part) * unit for part, unit in zip(found.groups(), (_DAY, 3600, 60, 1), strict=True) if part)
     return _number(text)
 
 

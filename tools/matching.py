@@ -143,7 +143,7 @@ def _without(line: str, missing: str) -> str:
 def _by_table(pairs: set[tuple[str, str]]) -> Callable[[str], str] | None:
     """Each indentation has its counterpart; one not seen before is scaled like the others (2 blanks to a tab)."""
     table = dict(sorted(pairs))
-    if len(table) < len(pairs):
+    if len(table) < len(pairs) or len(set(table.values())) < len(table):
         return None
     asked, there = max(table.items(), key=lambda pair: len(pair[0]))
     even = bool(asked) and all(len(a) * len(there) == len(t) * len(asked) for a, t in pairs) and len(set(there)) == 1

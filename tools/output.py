@@ -1,10 +1,10 @@
 """Keeps the output of a process within bounds: head and tail for the model, all of it in a file, a trickle live."""
 
+import asyncio
 import codecs
 import contextlib
 import os
 import re
-import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -100,18 +100,19 @@ class BoundedOutput:
 
 
 class LiveOutput:
-    """Shows output while it comes, at no more than 20 pieces a second and not all of a flood."""
+    """Shows output while it comes, at no more than 20 pieces a second and not all of a flood. Needs a running loop."""
 
-    def __init__(self, show: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
-        self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._waiting = ""
         self._shown = 0
         self._last = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
 
     def add(self, chunk: bytes) -> None:
-        """Take the next bytes; show what waits when it is time to."""
+        """Take the next bytes; they are shown as soon as it is time to."""
         slow = self._shown >= _LIVE_TOTAL
         burst = _LIVE_SLOW_BURST if slow else _LIVE_BURST
         if len(chunk) > 8 * burst:
@@ -120,13 +121,23 @@ class LiveOutput:
         self._waiting += self._decoder.decode(chunk)
         if len(self._waiting) > burst:
             self._waiting = "…" + self._waiting[1 - burst :]
-        if self._clock() - self._last >= (_LIVE_SLOW_S if slow else _LIVE_INTERVAL_S):
-            self.flush()
+        if self._timer is None:
+            due = self._last + (_LIVE_SLOW_S if slow else _LIVE_INTERVAL_S)
+            if due <= self._loop.time():
+                self._flush()
+            else:
+                self._timer = self._loop.call_at(due, self._flush)
 
-    def flush(self) -> None:
-        """Show what waits, now."""
+    def close(self) -> None:
+        """No more output comes: show the rest."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._flush()
+
+    def _flush(self) -> None:
+        self._timer = None
         if self._waiting:
-            self._last = self._clock()
+            self._last = self._loop.time()
             self._shown += len(self._waiting)
             waiting, self._waiting = self._waiting, ""
             self._show(waiting)

@@ -193,22 +193,20 @@ class _Group:
     def __init__(self, process: asyncio.subprocess.Process, mark: str) -> None:
         self._process = process
         self._mark = f"{_MARK}={mark}".encode()
+        self._asked = False
 
     async def terminate(self) -> None:
         """Ask the group to end and give it ``GRACE_S`` seconds."""
+        self._asked = True
         self._signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), GRACE_S)
 
     async def kill(self) -> bool:
-        """End whatever is left, at once after a cancellation; whether anything but the process itself was left."""
+        """End whatever is left, at once; whether anything but the process itself was left."""
         running = self._process.returncode is None
-        if running:
-            task = asyncio.current_task()
-            if task is None or not task.cancelling():
-                await self.terminate()
-            else:
-                self._signal(signal.SIGTERM)
+        if running and not self._asked:
+            self._signal(signal.SIGTERM)
         survivors = self._signal(signal.SIGKILL) and not running
         for _ in range(5):  # a process may start another between the look and the kill
             escaped = _marked(self._mark)

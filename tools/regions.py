@@ -9,7 +9,10 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 _CANDIDATES = 8
 """Windows compared letter by letter; the others are judged by the words they share."""
 _COMPARED = 4000
-"""Characters of a window that are compared letter by letter."""
+"""Characters of a window that are compared."""
+_SPELLED = 2000
+"""Lines looked at for similar spelling."""
+_LEAST = 0.34
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +31,27 @@ def nearest_regions(lines: list[str], wanted: list[str], *, count: int = 3) -> l
         return []
     target = "\n".join(line.strip() for line in wanted)[:_COMPARED]
     regions: list[Region] = []
-    for start in _likely_starts(lines, wanted, size):
+    for start in _likely_starts(lines, wanted, size) or _starts_by_letters(lines, wanted, size):
         window = "\n".join(line.strip() for line in lines[start : start + size])[:_COMPARED]
-        likeness = (
-            difflib.SequenceMatcher(None, window, target, autojunk=False).ratio()
-            if len(window) < 400
-            else (
-                difflib.SequenceMatcher(None, window.split("\n"), target.split("\n"), autojunk=False).ratio() * 0.5
-                + difflib.SequenceMatcher(None, _WORD.findall(window), _WORD.findall(target), autojunk=False).ratio()
-                * 0.5
-            )
-        )
-        if likeness >= 0.34:
+        likeness = _likeness(window, target)
+        if likeness >= _LEAST:
             regions.append(Region(first=start + 1, last=start + size, likeness=likeness))
     return sorted(regions, key=lambda region: -region.likeness)[:count]
+
+
+def _likeness(window: str, target: str) -> float:
+    """Letter by letter for short texts, word by word for longer ones, where letters would take too long."""
+    if len(window) + len(target) < 800:
+        return difflib.SequenceMatcher(None, window, target, autojunk=False).ratio()
+    return difflib.SequenceMatcher(None, _WORD.findall(window), _WORD.findall(target), autojunk=False).ratio()
+
+
+def _starts_by_letters(lines: list[str], wanted: list[str], size: int) -> list[int]:
+    """Where no word is shared: lines spelled much like the longest one wanted."""
+    at, longest = max(enumerate(line.strip() for line in wanted), key=lambda pair: len(pair[1]))
+    first_at = {line.strip()[:_COMPARED]: number for number, line in reversed(list(enumerate(lines[:_SPELLED])))}
+    close = difflib.get_close_matches(longest[:200], list(first_at), n=3, cutoff=0.5)
+    return [min(max(0, first_at[line] - at), len(lines) - size) for line in close]
 
 
 def _likely_starts(lines: list[str], wanted: list[str], size: int) -> list[int]:

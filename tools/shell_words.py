@@ -21,6 +21,7 @@ _NO_COMMANDS = re.compile(
     r"|command|builtin|trap|alias|export|declare|typeset|readonly|local|unset|set|shopt|enable|hash|cd|pushd|popd"
 )
 """Words of the shell's own language, and built-in commands that change what later words mean."""
+_OFFERED_CHARACTERS = 200
 _EXPANDED = re.compile(r"[*?\[~]")
 
 
@@ -40,12 +41,13 @@ def plain_words(command: str) -> tuple[str, ...] | None:
 def offered_pattern(words: tuple[str, ...]) -> str | None:
     """What "always" offers for a plain command: the program (and sub-command) with any arguments, or this line only.
 
-    None for a line that would not mean the same next time, because the shell fills in file names.
+    None for a line that would not mean the same next time, as the shell fills in file names, and for a long one.
     """
     for count in (3, 2, 1):
         if _OFFERED.fullmatch(" ".join(words[:count])):
             return f"{shlex.join(words[:count])} *"
-    return None if any(_EXPANDED.search(word) for word in words) else shlex.join(words)
+    line = shlex.join(words)
+    return None if _EXPANDED.search(line) or len(line) > _OFFERED_CHARACTERS else line
 
 
 def pattern_matches(pattern: str, words: tuple[str, ...]) -> bool:

@@ -50,7 +50,7 @@ def decode(data: bytes) -> TextFile | None:
                 return None
     sample = data[:_SAMPLE]
     odd = len(sample) - len(sample.translate(None, _ODD_BYTES))
-    if b"\0" in data or odd * 20 > len(sample):
+    if b"\0" in data or odd * 10 > 3 * len(sample):
         return None
     return TextFile(text=data.decode("utf-8", "surrogateescape"))
 

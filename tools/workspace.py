@@ -21,7 +21,7 @@ from .failures import ToolFailure
 from .safe_text import reveal
 from .sensitive import Concern, concern_of
 
-MAX_FILE_BYTES = 32_000_000
+MAX_FILE_BYTES = 64_000_000
 """The most that is ever read from one file. Bytes."""
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)

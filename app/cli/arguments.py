@@ -132,7 +132,12 @@ def _run() -> argparse.ArgumentParser:
     )
     parser.add_argument("--output", choices=("text", "json", "jsonl"), default="text", help="form of the answer")
     parser.add_argument(
-        "--allow", action="append", default=[], metavar="RULE", help="let a tool run without asking; may be repeated"
+        "--allow",
+        action="append",
+        default=[],
+        type=_rule,
+        metavar="RULE",
+        help="let a tool run without asking, for example 'bash:pytest *' or 'edit:src/**'; may be repeated",
     )
     parser.add_argument("--max-steps", type=_positive, metavar="N", help="requests to the model before giving up")
     _add_session(parser)
@@ -158,6 +163,15 @@ def _wire(words: Sequence[str]) -> Command:
     parser.add_argument("action", choices=("decode",), help="decode: print what a recorded stream holds")
     parser.parse_args(words[:1])
     return Command(name="wire", options=argparse.Namespace(), rest=tuple(words[1:]))
+
+
+def _rule(text: str) -> str:
+    from ...tools.policy import Rule  # only here: no other command line needs the policy
+
+    try:
+        return str(Rule.parse(text, origin="--allow"))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> int:

@@ -60,7 +60,7 @@ def final_line(report: RunReport) -> str:
 async def _run(runtime: Runtime, prompt: str, output: str) -> int:
     try:
         if problem := await runtime.start():
-            return _refuse(problem, output)
+            return _refuse(f"{problem}\n`patchbay doctor` says what to do.", output)
         session = runtime.session
         sinks = (_lines(session),) if output == "jsonl" else ()
         report, code = await run_prompt(session, prompt, sinks=(Progress(sys.stderr), *sinks))

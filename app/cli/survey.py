@@ -14,6 +14,7 @@ from ...providers.catalogue import Catalogue
 from ...providers.demo import demo_provider
 from ...providers.directory import ProviderDirectory
 from ...providers.redact import redact
+from ..engine.runner import Directory
 from ..settings import Settings, load_settings
 
 REACH_TIMEOUT_S = 10.0
@@ -43,7 +44,7 @@ async def survey(settings: Settings, environ: Mapping[str, str], *, reach: bool 
         await directory.refresh()
         statuses = directory.statuses()
         if reach:
-            return tuple(await asyncio.gather(*(_reached(directory, status) for status in statuses)))
+            return tuple(await asyncio.gather(*(reached(directory, status) for status in statuses)))
         return statuses
     finally:
         await directory.aclose()
@@ -66,7 +67,8 @@ def model_row(model: ModelInfo, status: ProviderStatus) -> dict[str, Any]:
     }
 
 
-async def _reached(directory: ProviderDirectory, status: ProviderStatus) -> ProviderStatus:
+async def reached(directory: Directory, status: ProviderStatus) -> ProviderStatus:
+    """The status after asking a service that has not been asked yet. Costs nothing; never raises."""
     if status.online is not Online.UNKNOWN:
         return status
     try:

@@ -341,7 +341,7 @@ def test_project_file_of_an_untrusted_folder_is_not_even_read(desk: Desk) -> Non
 def test_project_file_sets_taste_and_nothing_else(desk: Desk) -> None:
     desk.user('[provider]\nkind = "openai"\nbase_url = "http://mine/v1"\n')
     desk.project(
-        'theme = "light"\nstep_limit = 9999\n[provider]\nbase_url = "http://evil/v1"\n[policy]\nallow = ["bash(*)"]\n'
+        'theme = "light"\nstep_limit = 9999\n[provider]\nbase_url = "http://evil/v1"\n[policy]\nallow = ["bash:*"]\n'
         '[providers.evil]\nbase_url = "http://evil/v1"\n[pricing."m"]\ninput_per_mtok = 0\noutput_per_mtok = 0\n'
     )
     settings = desk.load(trusted=True)
@@ -362,7 +362,14 @@ def test_project_file_cannot_read_variables(desk: Desk) -> None:
 
 
 def test_policy_and_keys(desk: Desk) -> None:
-    settings = desk.user('ascii = true\n[policy]\nallow = "bash(echo hi)"\n[keys]\nquit = ["f10", "ctrl+x"]').load()
-    assert settings.policy.allow == ("bash(echo hi)",)
+    settings = desk.user('ascii = true\n[policy]\nallow = "bash:echo hi"\n[keys]\nquit = ["f10", "ctrl+x"]').load()
+    assert settings.policy.allow == ("bash:echo hi",)
     assert settings.keys == {"quit": ("f10", "ctrl+x")}
     assert settings.ascii
+
+
+def test_rule_that_is_none_is_refused_with_an_example(desk: Desk) -> None:
+    with pytest.raises(
+        SettingsError, match=r"config\.toml: policy\.allow: .*'bash\(ls\)' is not a rule: write tool:pattern"
+    ):
+        desk.user('[policy]\nallow = ["bash(ls)"]').load()

@@ -12,13 +12,14 @@ after a blank line within one block, link reference definitions and HTML blocks 
 """
 
 import re
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from itertools import takewhile
 from typing import NamedTuple
 
-from .palette import Look, Signs
-from .rows import MUTED, Span, expand_tabs
+from .leaves import Container, Kind, Leaf
+from .palette import Signs
+from .rows import Span, expand_tabs
+from .table import split_cells
 
 _MARKER = re.compile(r"( {0,3})([-+*]|\d{1,9}[.)])( {1,4}(?! )| (?= )|(?=$))")
 _QUOTE = re.compile(r" {0,3}> ?")
@@ -28,63 +29,12 @@ _HEADING_END = re.compile(r"(?:^|[ \t])#+$")
 _TASK = re.compile(r"\[([ xX])\] ")
 _DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
 _UNCLEAR = re.compile(r"[ \t>]*(?:[-+*_=#>|:`~ ]*|\d{1,9}[.)]?|[-+*] \[[ xX]?\]?|[-+*] +|\|[-: |]*)")
+_UNCLEAR_LENGTH = 80
+"""Characters after which a growing line is taken for what it looks like."""
+_TABBED = re.compile(r"[ \t>]*(?:[-+*>]|\d{1,9}[.)])\t")
 _CODE_INDENT = 4
 _JUDGED = 1000
 """Characters of a growing line that decide what it is."""
-
-
-class Kind(Enum):
-    """What a leaf is."""
-
-    PARAGRAPH = auto()
-    HEADING = auto()
-    CODE = auto()
-    TABLE = auto()
-    RULE = auto()
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Container:
-    """A quote or a list item that leaves are in."""
-
-    marker: str
-    """What is drawn before the first row; a quote draws it before every row."""
-    indent: int = 0
-    """Columns that belong to the item in the source."""
-    number: int | None = None
-    delimiter: str = ""
-    quote: bool = False
-    shown: bool = False
-    """The marker stands before a row already."""
-    done: bool = False
-    """A task that is ticked off."""
-
-    def prefix(self, *, first: bool) -> Span:
-        """What this container puts before a row."""
-        if self.quote:
-            return (self.marker, MUTED)
-        if first and not self.shown:
-            return (self.marker, Look(role="ok") if self.done else Look(role="accent"))
-        return (" " * len(self.marker), MUTED)
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Leaf:
-    """A block that holds text, with its lines freed of what the containers took."""
-
-    kind: Kind
-    containers: tuple[Container, ...] = ()
-    first: tuple[Span, ...] = ()
-    """Spans before the first row."""
-    rest: tuple[Span, ...] = ()
-    """Spans before every other row."""
-    gap: tuple[Span, ...] | None = None
-    """Spans of the empty row above; None when there is none."""
-    lines: list[str] = field(default_factory=list[str])
-    level: int = 0
-    """Of a heading, 1 to 6."""
-    language: str = ""
-    closed: bool = False
 
 
 class Act(Enum):
@@ -142,8 +92,9 @@ class Scanner:
 
         A line that may yet become something else (``-``, ``1``, two backticks) is neither.
         """
-        in_fence = self._open is not None and bool(self._fence)
-        if not in_fence and _UNCLEAR.fullmatch(line[:_JUDGED]):
+        if self._fence and set(line.strip()) == {self._fence[0]}:
+            return False, None
+        if not self._fence and len(line) < _UNCLEAR_LENGTH and _UNCLEAR.fullmatch(line):
             return False, None
         step = self._judge(line[:_JUDGED])
         text = step.text + line[_JUDGED:]
@@ -220,7 +171,7 @@ class Scanner:
                 kept = (*kept, container)
             else:
                 break
-            continues, paragraph = False, paragraph if len(kept) == 0 else None
+            continues, paragraph = False, None
             if not rest.strip():
                 return Step(Act.OPEN, kept)
         return self._judge_leaf(kept, rest, paragraph, continues=continues)
@@ -397,28 +348,10 @@ class Scanner:
         heavy = kind is not Kind.PARAGRAPH or before.kind is not Kind.PARAGRAPH
         listed = any(not container.quote for container in containers)
         quotes = sum(container.quote for container in containers) != sum(c.quote for c in before.containers)
-        if not self._blank and not quotes and (listed or not heavy):
+        if not self._blank and (listed or not (heavy or quotes)):
             return None
         pairs = zip(before.containers, containers, strict=False)
         return tuple(mine.prefix(first=False) for mine, theirs in pairs if mine is theirs)
-
-
-def split_cells(line: str) -> list[str]:
-    """The cells of a table row: cut at pipes that are not escaped and not in code."""
-    text = line.strip().removeprefix("|")
-    cells, current, escaped = [], "", False
-    for char in text:
-        if char == "|" and not escaped:
-            cells.append(current.strip())
-            current = ""
-            continue
-        if char == "|" and escaped:
-            current = current[:-1]
-        current += char
-        escaped = char == "\\" and not escaped
-    if current.strip() or not text.endswith("|"):
-        cells.append(current.strip())
-    return cells
 
 
 def _is_rule(stripped: str) -> bool:
@@ -432,7 +365,11 @@ def _indent(line: str) -> int:
 
 
 def _indented(line: str) -> str:
-    """The line with the tabs before its text as spaces."""
+    """The line with the tabs before its text, or around a list marker, as spaces."""
+    if "\t" not in line:
+        return line
+    if _TABBED.match(line):
+        return expand_tabs(line)
     text = line.lstrip(" \t")
     space = line[: len(line) - len(text)]
-    return expand_tabs(space) + text if "\t" in space else line
+    return expand_tabs(space) + text

@@ -1,0 +1,317 @@
+"""The action table: everything a person can do by key, slash command or palette.
+
+One row an action. Textual's bindings, the slash commands of the prompt, the key help, the command palette
+and the footer are all made from it, so that what a screen says always works there. A binding calls the
+method ``action_<name>`` of the widget that has the context (the app for ``global``), where name is the id
+after its dot.
+
+Keys must arrive through a plain terminal, ssh and tmux, must not be needed for typing in the prompt, and
+mean one thing wherever they work. The person can give an action other keys (``ActionTable.remapped``).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from functools import cached_property
+from itertools import combinations
+from typing import Literal, TypeAlias, get_args
+
+from textual.binding import Binding
+from textual.keys import Keys
+from textual.widgets import TextArea
+
+Context: TypeAlias = Literal["global", "chat", "diff", "tools", "prompt", "approval", "switcher"]
+"""Where an action works: everywhere, or while that part of the screen has the focus."""
+
+CONTEXTS: tuple[Context, ...] = get_args(Context)
+CONTEXT_TITLES: Mapping[Context, str] = {
+    "global": "Everywhere",
+    "prompt": "Prompt",
+    "approval": "A question that waits",
+    "chat": "Chat",
+    "diff": "Diff",
+    "tools": "Tool log",
+    "switcher": "Model switcher",
+}
+
+
+class KeymapError(ValueError):
+    """The person's keys cannot be used; the message names the setting and the fix."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something a person can do."""
+
+    id: str
+    """``subject.name``: what settings, bindings and the palette call it."""
+    title: str
+    """What it does, in a few words; for the key help and the palette."""
+    keys: tuple[str, ...] = ()
+    """Textual key names; the first is the one that is shown."""
+    context: Context = "global"
+    slash: str | None = None
+    """The slash command without its slash."""
+    argument: str = ""
+    """What the slash command takes, for its help; empty when it takes nothing."""
+    hint: str = ""
+    """The word in the footer."""
+    show: bool = False
+    """Whether the footer names it."""
+
+    @property
+    def name(self) -> str:
+        """The action method's name, without ``action_``."""
+        return self.id.partition(".")[2]
+
+    def binding(self) -> Binding:
+        """The Textual binding. Its id lets ``App.set_keymap`` give it other keys."""
+        return Binding(",".join(self.keys), self.name, self.title, show=self.show, id=self.id)
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action(id="app.show_help", title="Keys and commands", keys=("f1",), slash="help", hint="help", show=True),
+    Action(
+        id="session.switch_model",
+        title="Switch model",
+        keys=("ctrl+o", "f2"),
+        slash="model",
+        argument="[provider/model]",
+        hint="model",
+        show=True,
+    ),
+    Action(id="app.command_palette", title="Command palette", keys=("ctrl+p",), hint="commands", show=True),
+    Action(id="session.cancel", title="Stop what runs, or go back", keys=("escape",), hint="stop", show=True),
+    Action(id="session.retry", title="Ask again after an error", keys=("ctrl+r",), slash="retry", hint="retry"),
+    Action(id="session.show_cost", title="What this session cost", slash="cost"),
+    Action(id="session.show_tokens", title="Tokens of this session", slash="tokens"),
+    Action(id="view.next_pane", title="Next pane", keys=("tab",), hint="panes", show=True),
+    Action(id="view.previous_pane", title="Previous pane", keys=("shift+tab",)),
+    Action(id="view.show_chat", title="Go to the chat", keys=("alt+1",), hint="chat"),
+    Action(id="view.show_diff", title="Go to the diff", keys=("alt+2",), hint="diff"),
+    Action(id="view.show_tools", title="Go to the tool log", keys=("alt+3",), hint="tools"),
+    Action(id="view.scroll_up", title="Scroll the chat up a page", keys=("pageup",)),
+    Action(id="view.scroll_down", title="Scroll the chat down a page", keys=("pagedown",)),
+    Action(id="view.jump_to_end", title="Jump to the newest", keys=("ctrl+end",), hint="newest"),
+    Action(id="view.toggle_thinking", title="Show or fold thinking", keys=("ctrl+t",), hint="thinking"),
+    Action(id="view.next_theme", title="Next theme", keys=("f4",), slash="theme", argument="[name]", hint="theme"),
+    Action(id="app.interrupt", title="Copy what is selected; twice: quit", keys=("ctrl+c",)),
+    Action(id="app.quit", title="Quit", keys=("ctrl+q",), slash="quit", hint="quit", show=True),
+    Action(id="prompt.submit", title="Send the prompt", keys=("enter",), context="prompt", hint="send"),
+    Action(
+        id="prompt.newline",
+        title="New line (or end the line with \\)",
+        keys=("shift+enter", "ctrl+j", "alt+enter"),
+        context="prompt",
+        hint="new line",
+    ),
+    Action(id="prompt.history_previous", title="Earlier prompt (on the first line)", keys=("up",), context="prompt"),
+    Action(id="prompt.history_next", title="Later prompt (on the last line)", keys=("down",), context="prompt"),
+    Action(id="prompt.edit_externally", title="Write in $EDITOR", keys=("ctrl+g",), context="prompt", hint="editor"),
+    Action(id="approval.once", title="Yes, this once", keys=("y",), context="approval", hint="once", show=True),
+    Action(
+        id="approval.session",
+        title="Yes, for this session",
+        keys=("s",),
+        context="approval",
+        hint="this session",
+        show=True,
+    ),
+    Action(
+        id="approval.always",
+        title="Yes, always for this pattern",
+        keys=("p",),
+        context="approval",
+        hint="always",
+        show=True,
+    ),
+    Action(id="approval.deny", title="No", keys=("n",), context="approval", hint="no", show=True),
+    Action(
+        id="approval.comment",
+        title="No, and say why",
+        keys=("c",),
+        context="approval",
+        hint="no, with a comment",
+        show=True,
+    ),
+    Action(id="chat.next", title="Next message", keys=("j",), context="chat"),
+    Action(id="chat.previous", title="Previous message", keys=("k",), context="chat"),
+    Action(id="chat.unfold", title="Unfold or fold", keys=("enter", "space"), context="chat", hint="unfold", show=True),
+    Action(id="diff.next", title="Next hunk", keys=("j",), context="diff", hint="next hunk", show=True),
+    Action(id="diff.previous", title="Previous hunk", keys=("k",), context="diff", hint="previous"),
+    Action(id="diff.next_file", title="Next file", keys=("J",), context="diff", hint="next file"),
+    Action(id="diff.previous_file", title="Previous file", keys=("K",), context="diff"),
+    Action(
+        id="diff.toggle_layout",
+        title="Unified or side by side",
+        keys=("v",),
+        context="diff",
+        hint="side by side",
+        show=True,
+    ),
+    Action(id="diff.follow", title="Follow the newest change", keys=("f",), context="diff", hint="follow"),
+    Action(id="tools.next", title="Next run", keys=("j",), context="tools", hint="next run", show=True),
+    Action(id="tools.previous", title="Previous run", keys=("k",), context="tools"),
+    Action(
+        id="tools.unfold",
+        title="Unfold or fold the output",
+        keys=("enter", "space"),
+        context="tools",
+        hint="unfold",
+        show=True,
+    ),
+    Action(id="switcher.choose", title="Use this model", keys=("enter",), context="switcher", hint="switch", show=True),
+    Action(
+        id="switcher.leave", title="Leave it as it is", keys=("escape",), context="switcher", hint="leave", show=True
+    ),
+    Action(id="switcher.down", title="Next model", keys=("down",), context="switcher"),
+    Action(id="switcher.up", title="Previous model", keys=("up",), context="switcher"),
+    Action(id="switcher.page_down", title="A page down", keys=("pagedown",), context="switcher"),
+    Action(id="switcher.page_up", title="A page up", keys=("pageup",), context="switcher"),
+)
+"""Every action, in the order of the key help."""
+
+
+@dataclass(frozen=True)
+class ActionTable:
+    """The actions with the keys of one person."""
+
+    actions: tuple[Action, ...] = ACTIONS
+
+    @classmethod
+    def remapped(cls, keys: Mapping[str, Sequence[str]]) -> "ActionTable":
+        """The table with other keys for some actions (``[keys]`` in the settings); no keys takes an action off them.
+
+        Raises ``KeymapError`` for an unknown action, a key that no terminal sends, a key that is needed for
+        typing, and two actions on one key.
+        """
+        known = {action.id: action for action in ACTIONS}
+        for action_id in keys:
+            if action_id not in known:
+                raise KeymapError(_unknown_action(action_id, tuple(known)))
+        changed = {
+            action_id: replace(known[action_id], keys=tuple(_checked_key(known[action_id], key) for key in given))
+            for action_id, given in keys.items()
+        }
+        table = cls(tuple(changed.get(action.id, action) for action in ACTIONS))
+        for one, other in table.clashes():
+            raise KeymapError(
+                f'[keys]: {key_label(next(k for k in one.keys if k in other.keys))} is on both "{one.id}" and '
+                f'"{other.id}", which work at the same time. Give one of them another key.'
+            )
+        return table
+
+    def clashes(self) -> Iterator[tuple[Action, Action]]:
+        """Pairs of actions that share a key and a place."""
+        for one, other in combinations(self.actions, 2):
+            if not set(one.keys).isdisjoint(other.keys) and _together(one.context, other.context):
+                yield one, other
+
+    @cached_property
+    def _by_id(self) -> dict[str, Action]:
+        return {action.id: action for action in self.actions}
+
+    def __getitem__(self, action_id: str) -> Action:
+        return self._by_id[action_id]
+
+    def within(self, *contexts: Context) -> tuple[Action, ...]:
+        """The actions of some contexts, in table order."""
+        return tuple(action for action in self.actions if action.context in contexts)
+
+    def keymap(self) -> dict[str, str]:
+        """What ``App.set_keymap`` takes. An action without keys gets one that no keyboard sends."""
+        return {action.id: ",".join(action.keys) or "f24" for action in self.actions if action != _DEFAULT[action.id]}
+
+    @property
+    def commands(self) -> tuple[Action, ...]:
+        """The actions that have a slash command."""
+        return tuple(action for action in self.actions if action.slash)
+
+    def matching_commands(self, text: str) -> tuple[Action, ...]:
+        """The slash commands a prompt may become: ``text`` is a slash and the beginning of a word, on one line."""
+        if not text.startswith("/") or any(blank in text for blank in " \t\n"):
+            return ()
+        return tuple(action for action in self.commands if (action.slash or "").startswith(text[1:].lower()))
+
+    def parse_command(self, text: str) -> tuple[Action, str] | None:
+        """The action and argument of a slash command; None when the text is no known command."""
+        word, _, argument = text.strip().partition(" ")
+        action = next((action for action in self.commands if f"/{action.slash}" == word.lower()), None)
+        return None if action is None else (action, argument.strip())
+
+
+def bindings(context: Context) -> list[Binding]:
+    """The bindings of a context, for the ``BINDINGS`` of the widget, screen or app that has it."""
+    return [action.binding() for action in ACTIONS if action.context == context and action.keys]
+
+
+_NAMED_KEYS: Mapping[str, str] = {
+    "escape": "Esc",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "up": "↑",
+    "down": "↓",
+}
+
+
+def key_label(key: str) -> str:
+    """A key as it is written on screen: ``ctrl+o`` is ``Ctrl+O``, ``J`` stays ``J``."""
+    *modifiers, last = key.split("+")
+    label = _NAMED_KEYS.get(last, last if len(last) == 1 and not modifiers else last.title())
+    return "+".join([*(modifier.title() for modifier in modifiers), label])
+
+
+_DEFAULT = {action.id: action for action in ACTIONS}
+_MODIFIERS = frozenset({"ctrl", "alt", "shift", "super"})
+_SPECIAL_KEYS = frozenset(key.value.rpartition("+")[2] for key in Keys if not key.value.startswith("<"))
+_PRINTABLE_NAMES: Mapping[str, str] = {
+    "[": "left_square_bracket",
+    "]": "right_square_bracket",
+    "{": "left_curly_bracket",
+    "}": "right_curly_bracket",
+    ",": "comma",
+    ".": "full_stop",
+    "?": "question_mark",
+    "/": "slash",
+    "-": "minus",
+    "=": "equals_sign",
+    "+": "plus",
+    " ": "space",
+}
+_EDITING_KEYS = frozenset(
+    key.strip() for binding in TextArea.BINDINGS if isinstance(binding, Binding) for key in binding.key.split(",")
+) - {"ctrl+c", "super+c", "pageup", "pagedown", "up", "down"}
+"""Keys the prompt needs. The ones taken out it passes on when it has no use for them."""
+
+
+def _together(one: Context, other: Context) -> bool:
+    """Whether two contexts can get the same key press. The switcher is modal: nothing works beside it."""
+    return one == other or ("global" in (one, other) and "switcher" not in (one, other))
+
+
+def _checked_key(action: Action, key: str) -> str:
+    """The key in Textual's own spelling. Raises ``KeymapError``."""
+    *modifiers, last = key.strip().split("+") if key.strip() not in ("+", "") else [key.strip()]
+    last = _PRINTABLE_NAMES.get(last, last if len(last) == 1 and not modifiers else last.lower())
+    printable = len(last) == 1 or last in _PRINTABLE_NAMES.values()
+    if not _MODIFIERS.issuperset(word.lower() for word in modifiers) or not (printable or last in _SPECIAL_KEYS):
+        raise KeymapError(
+            f'[keys] "{action.id}": no key is called {key!r}. Write it as ctrl+o, alt+1, shift+tab or f2.'
+        )
+    normal = "+".join([*sorted(word.lower() for word in modifiers), last])
+    typed = printable and modifiers in ([], ["shift"])
+    if action.context in ("global", "prompt") and (typed or normal in _EDITING_KEYS):
+        use = "types a character" if typed else "edits the text"
+        raise KeymapError(
+            f'[keys] "{action.id}": {key_label(normal)} {use} in the prompt. '
+            "Use a function key, or Alt or Ctrl and a letter."
+        )
+    return normal
+
+
+def _unknown_action(action_id: str, known: Sequence[str]) -> str:
+    near = get_close_matches(action_id, known, n=3, cutoff=0.4)
+    hint = f"Did you mean {' or '.join(near)}?" if near else "The key help (F1) names them all."
+    return f'[keys]: there is no action "{action_id}". {hint}'

@@ -1,0 +1,56 @@
+"""What the user interface is given by the composition root: a session and the few things it may ask for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from ...providers.base import ModelRef
+from ..engine.session import Session
+
+
+class Ending(Enum):
+    """Why the user interface was left."""
+
+    QUIT = "quit"
+    DEMO = "demo"
+    """The person asked for the demo from the first screen."""
+
+
+class Control(Protocol):
+    """A running session and its providers."""
+
+    @property
+    def session(self) -> Session:
+        """The session to show."""
+        ...
+
+    async def start(self) -> str:
+        """Choose a model, looking for servers if need be. Returns what is wrong, in words; empty when all is well."""
+        ...
+
+    async def refresh(self) -> None:
+        """Ask every server again what it has."""
+        ...
+
+    def select(self, ref: ModelRef) -> None:
+        """Let a model answer from the next request on. Raises ``ProviderConfigError``."""
+        ...
+
+    def resolve(self, text: str) -> ModelRef:
+        """The model a person means. Raises ``ProviderConfigError`` with the nearest names."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """How the person wants it to look and feel."""
+
+    theme: str | None = None
+    keys: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    ascii: bool = False
+    history_file: Path | None = None
+    config_file: Path = Path()
+    first_prompt: str | None = None
+    """Sent as soon as a model is there (the demo's task)."""

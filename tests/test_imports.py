@@ -1,0 +1,74 @@
+"""What starting costs: the screen and the HTTP client are loaded by those who need them, and by nobody else."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("textual", "rich", "httpx", "httpcore", "pydantic", "pygments", "markdown_it")
+
+
+def python(code_or_flags: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", *code_or_flags],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def loaded(code: str, folder: Path) -> set[str]:
+    """Top-level packages in ``sys.modules`` after the code ran."""
+    tail = "\nimport sys; print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}))"
+    run = python(["-c", code + tail], folder)
+    line = next((line for line in run.stdout.splitlines() if line.startswith("LOADED")), None)
+    assert line is not None, run.stdout + run.stderr
+    return set(line.split()[1:])
+
+
+def test_version_imports_nothing_heavy(tmp_path: Path) -> None:
+    run = python(["-X", "importtime", "-m", "patchbay", "--version"], tmp_path)
+    assert (run.returncode, run.stdout[:9]) == (0, "patchbay ")
+    imported = {found.partition(".")[0] for found in re.findall(r"\| +(\S+)$", run.stderr, re.MULTILINE)}
+    assert "patchbay" in imported
+    assert imported.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["doctor", "--help"], ["run"], ["wire"]])
+def test_help_and_wrong_usage_import_nothing_heavy(words: list[str], tmp_path: Path) -> None:
+    assert loaded(f"from patchbay.app.cli import main; main({words!r})", tmp_path).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("module", ["run", "models", "doctor", "interactive", "compose"])
+def test_commands_without_a_screen_import_no_textual(module: str, tmp_path: Path) -> None:
+    packages = loaded(f"import patchbay.app.cli.{module}", tmp_path)
+    assert packages.isdisjoint({"textual", "rich"})
+
+
+def test_headless_run_imports_no_textual(tmp_path: Path) -> None:
+    """The whole demo, played through the real engine and the real tools."""
+    code = (
+        "import os; os.environ['PATCHBAY_MAKE_RUN'] = '1'\n"
+        "from patchbay.app.cli import main\n"
+        "code = main([])\n"
+        "assert code == 0, code"
+    )
+    assert loaded(code, tmp_path).isdisjoint({"textual", "rich"})
+
+
+@pytest.mark.parametrize("package", ["engine", "settings", "config_file", "paths"])
+def test_engine_and_settings_stand_without_textual_and_http(package: str, tmp_path: Path) -> None:
+    assert loaded(f"import patchbay.app.{package}", tmp_path).isdisjoint({"textual", "rich", "httpx"})
+
+
+def test_every_module_of_the_engine_stands_without_textual_and_http(repository: Path, tmp_path: Path) -> None:
+    names = sorted(file.stem for file in (repository / "app/engine").glob("*.py") if file.stem != "__init__")
+    code = "\n".join(f"import patchbay.app.engine.{name}" for name in names)
+    assert len(names) > 5
+    assert loaded(code, tmp_path).isdisjoint({"textual", "rich", "httpx"})

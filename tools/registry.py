@@ -1,0 +1,22 @@
+"""The tools that exist. A new one is a file of its own and a line here."""
+
+from typing import Any
+
+from .edit_file import EditFile
+from .find_files import FindFiles
+from .list_folder import ListFolder
+from .read_file import ReadFile
+from .run_bash import RunBash
+from .search_text import SearchText
+from .tool import Tool
+from .write_file import WriteFile
+
+TOOLS: tuple[Tool[Any], ...] = (
+    ReadFile(),
+    WriteFile(),
+    EditFile(),
+    RunBash(),
+    SearchText(),
+    FindFiles(),
+    ListFolder(),
+)

@@ -1,0 +1,56 @@
+"""``write``: a whole file, new or in place of an old one."""
+
+import asyncio
+
+from pydantic import BaseModel
+
+from .changing import Change, planned
+from .failures import ToolFailure
+from .policy import Action, Request
+from .text_file import TextFile, decode
+from .tool import Plan, Tool, ToolContext
+
+
+class WriteArguments(BaseModel):
+    """The file and all of its content."""
+
+    path: str
+    content: str
+
+
+class WriteFile(Tool[WriteArguments]):
+    """Creates or overwrites a file; an old one keeps its encoding, byte order mark and line ends."""
+
+    name = "write"
+    description = "Write a whole file; folders are created. To change part of a file use edit."
+    arguments = WriteArguments
+
+    def title(self, arguments: WriteArguments) -> str:
+        """The path."""
+        return arguments.path
+
+    def request(self, arguments: WriteArguments, context: ToolContext) -> Request:
+        """Writing one place."""
+        place = context.workspace.resolve(arguments.path)
+        return Request(tool=self.name, action=Action.WRITE, places=(place,))
+
+    async def prepare(self, arguments: WriteArguments, context: ToolContext, request: Request) -> Plan:
+        """Compare with what is there; refuse a folder and a file that the model does not know as it is."""
+        place = request.places[0]
+        if place.folder:
+            raise ToolFailure(f"{place.shown} is a folder: give the path of a file.")
+        before = context.workspace.read(place) if place.exists else None
+        if before:
+            context.seen.require_current(place, before)
+        style = decode(before) if before else None
+        style = style or TextFile(text="")
+        TextFile(text="").refuse_unencodable(arguments.content)
+        after = style.encoded(_with_line_ends(arguments.content, style.text))
+        return await asyncio.to_thread(planned, Change(place=place, before=before, after=after), context)
+
+
+def _with_line_ends(content: str, old: str) -> str:
+    """``content`` with ``\\r\\n`` when every line of the old text ends so and the new text does not say otherwise."""
+    if "\r" in content or "\r\n" not in old or old.count("\r\n") != old.count("\n"):
+        return content
+    return content.replace("\n", "\r\n")
