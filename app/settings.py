@@ -50,6 +50,32 @@ def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _flat(value: Any) -> Any:
+    """``chat.copy = "y"`` in TOML is a table in a table; as the id of an action it is one name with a dot in it."""
+    if not isinstance(value, dict):
+        return value
+    names: dict[str, Any] = {}
+    for name, inner in cast("TomlTable", value).items():
+        if isinstance(inner, dict):
+            names |= {f"{name}.{rest}": keys for rest, keys in cast("TomlTable", _flat(inner)).items()}
+        else:
+            names[name] = inner
+    return names
+
+
+def _json(value: Any) -> Any:
+    """Numbers as JSON has them: TOML's were read as decimals for the sake of prices."""
+    match value:
+        case Decimal():
+            return float(value)
+        case list():
+            return [_json(item) for item in cast("list[Any]", value)]
+        case dict():
+            return {key: _json(item) for key, item in cast("TomlTable", value).items()}
+        case _:
+            return value
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
 Rate = Annotated[Decimal, Field(ge=0)]
 
@@ -70,7 +96,7 @@ class ProviderTable(BaseModel):
     model: str | None = None
     models: Words = ()
     headers: dict[str, SecretStr] = {}
-    options: dict[str, JsonValue] = {}
+    options: Annotated[dict[str, JsonValue], BeforeValidator(_json)] = {}
     """Fields added to every request body."""
     problems: tuple[str, ...] = ()
     """Why it cannot be used; found while reading, never read from a file."""
@@ -131,7 +157,7 @@ class FileTables(BaseModel):
     providers: dict[str, ProviderTable] = {}
     pricing: dict[str, PriceTable] = {}
     policy: PolicyTable = PolicyTable()
-    keys: dict[str, Words] = {}
+    keys: Annotated[dict[str, Words], BeforeValidator(_flat)] = {}
     """Keys of an action, by its id; they replace the usual ones."""
     theme: str | None = None
     ascii: bool = False

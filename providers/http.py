@@ -29,6 +29,7 @@ from .events import JsonObject, ResponseError, ResponseEvent
 from .json_values import parse_json
 from .messages import ChatRequest
 from .model_rows import model_facts, model_id, model_rows
+from .sse import MAX_LINE_BYTES
 
 CONNECT_TIMEOUT_S = 10.0
 LISTING_TIMEOUT_S = 15.0
@@ -182,7 +183,7 @@ class DialectProvider(ABC):
                 reply = await stack.enter_async_context(asked)
                 if not reply.is_success:
                     raise ResponseFailure(await self._refusal(reply))
-            body = AnswerBody(decoder, json_lines=self.json_lines)
+            body = AnswerBody(decoder, json_lines=self.json_lines, limit=MAX_LINE_BYTES)
             chunks = reply.aiter_bytes()
             while not decoder.blocks.ended:
                 async with watchdog.limit():

@@ -18,7 +18,7 @@ from ...providers.directory import ProviderDirectory
 from ...providers.handoff import prepare
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
-from ...tools.policy import Policy
+from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
 from ..engine.bus import MessageBus
 from ..engine.database import connect, latest_session, load_events
@@ -29,8 +29,9 @@ from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session, repair
 from ..engine.state import SessionState
 from ..engine.store import SessionStore
+from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
-from ..settings import Settings
+from ..settings import Settings, SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,10 @@ class Runtime:
             return ModelRef(provider=provider, model=model)
         return self.directory.default()
 
+    def resolve(self, text: str) -> ModelRef:
+        """The model a person means. Raises ``ProviderConfigError`` with the nearest names."""
+        return self.directory.resolve(text)
+
     async def aclose(self) -> None:
         """Stop what runs, write what is left, close connections."""
         await self.session.aclose()
@@ -150,8 +155,8 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     bus, recorder = _open_bus(paths, str(folder), resume=wish.resume)
     toolbox = LocalToolbox(
         folder,
-        Policy(allow=(*settings.policy.allow, *wish.allow)),
-        state_folder=paths.state_folder / "output",
+        _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
+        state_folder=paths.state_folder,
         secret_variables=directory.key_variables(),
     )
     parts = Parts(
@@ -176,6 +181,23 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     for warning in settings.warnings:
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
+
+
+def _policy(settings: Settings, wish: Wish, kept: KeptRules) -> Policy:
+    """The rules in force, each with where it comes from. Raises ``SettingsError`` for one that cannot be read."""
+    sources = (
+        ("[policy] allow", settings.policy.allow),
+        ("--allow", wish.allow),
+        ('an earlier "always"', kept.read()),
+    )
+    rules: list[Rule] = []
+    for origin, texts in sources:
+        for text in texts:
+            try:
+                rules.append(Rule.parse(text, origin=origin))
+            except ValueError as error:
+                raise SettingsError(f"{origin}: {error}") from None
+    return Policy(rules, remember=kept.add)
 
 
 def _open_bus(paths: Paths, folder: str, *, resume: bool) -> tuple[MessageBus, Recorder]:

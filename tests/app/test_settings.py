@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -169,6 +170,12 @@ def test_other_spellings_mean_the_same(desk: Desk) -> None:
     desk.user('[providers.lab]\ntype = "x"\napiBase = "http://l/v1"\napiKeyEnv = "LAB"\nmodels = "m"\n')
     (config,) = desk.load().provider_configs()
     assert (config.base_url, config.api_key_env, config.models, config.type) == ("http://l/v1", "LAB", ("m",), "x")
+
+
+def test_body_options_are_plain_json(desk: Desk) -> None:
+    desk.user("[providers.a]\noptions = {temperature = 0.2, stop = ['x'], n = {deep = 1.5}}")
+    (config,) = desk.load().provider_configs()
+    assert json.loads(json.dumps(config.options)) == {"temperature": 0.2, "stop": ["x"], "n": {"deep": 1.5}}
 
 
 def test_list_of_named_tables_means_the_same(desk: Desk) -> None:
@@ -362,9 +369,11 @@ def test_project_file_cannot_read_variables(desk: Desk) -> None:
 
 
 def test_policy_and_keys(desk: Desk) -> None:
-    settings = desk.user('ascii = true\n[policy]\nallow = "bash:echo hi"\n[keys]\nquit = ["f10", "ctrl+x"]').load()
+    settings = desk.user(
+        'ascii = true\n[policy]\nallow = "bash:echo hi"\n[keys]\napp.quit = ["f10", "ctrl+x"]\n"chat.next" = "n"'
+    ).load()
     assert settings.policy.allow == ("bash:echo hi",)
-    assert settings.keys == {"quit": ("f10", "ctrl+x")}
+    assert settings.keys == {"app.quit": ("f10", "ctrl+x"), "chat.next": ("n",)}
     assert settings.ascii
 
 

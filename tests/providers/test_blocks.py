@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.wire import calls_of, check_grammar, text_of, thinking_of
 
 from patchbay.providers.blocks import BROKEN_OFF, CUT_AT_LIMIT, BlockTracker, parse_arguments
 from patchbay.providers.events import (
@@ -26,6 +25,7 @@ from patchbay.providers.events import (
     Usage,
     UsageUpdate,
 )
+from support.wire import calls_of, check_grammar, text_of, thinking_of
 
 LOST = ResponseError(kind=ErrorKind.NETWORK, message="lost")
 

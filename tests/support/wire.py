@@ -141,9 +141,10 @@ def check_grammar(events: list[ResponseEvent]) -> None:
             case ToolCallEnd():
                 assert open_blocks.pop(event.index) == kind and event.name and event.call_id
                 raw = "".join(pieces[event.index])
-                expected = event.arguments if isinstance(event.arguments, dict) else None
-                assert (json.loads(raw) or {}) == expected if expected and raw.strip() else True
-                assert expected is not None or event.arguments.raw == raw
+                if isinstance(event.arguments, dict):
+                    assert event.arguments == (json.loads(raw) or {} if raw.strip() else {})
+                else:
+                    assert event.arguments.raw == raw
             case TextEnd() | ThinkingEnd():
                 assert open_blocks.pop(event.index) == kind
             case OpaqueBlock():

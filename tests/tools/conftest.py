@@ -1,10 +1,14 @@
 """A toolbox on a folder of its own, with a person who answers as told."""
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from patchbay.tools.events import (
     ApprovalRequested,
     ApprovalResolved,
@@ -85,3 +89,19 @@ def make_bench(tmp_path: Path):
 def bench(make_bench) -> Bench:
     """A bench without rules."""
     return make_bench()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Waits for a condition, at most five seconds, without holding up the loop."""
+
+    def poll(condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + 5
+        while not condition():
+            assert time.monotonic() < end, "the condition did not come true"
+            time.sleep(0.005)
+
+    async def wait(condition: Callable[[], bool]) -> None:
+        await asyncio.to_thread(poll, condition)
+
+    return wait

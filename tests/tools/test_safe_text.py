@@ -6,12 +6,43 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from patchbay.tools.safe_text import SafeTextStream, reveal, safe_line, safe_text
 
 PIECES = st.lists(
     st.sampled_from(
-        ["\x1b", "[", "]", "P", "\\", "\x07", "\x9b", "\x9d", "\x90", "\x9c", "\r", "\n", "\t", "0;", "31", "m", "(", "B"]
-        + ["abc", " ", "\u200d", "\U0001f469", "\ufe0f", "\u202e", "\x18", "\x00", "\x7f", "\ud800", "\U000e0041", "é"]
+        [
+            "\x1b",
+            "[",
+            "]",
+            "P",
+            "\\",
+            "\x07",
+            "\x9b",
+            "\x9d",
+            "\x90",
+            "\x9c",
+            "\r",
+            "\n",
+            "\t",
+            "0;",
+            "31",
+            "m",
+            "(",
+            "B",
+            "abc",
+            " ",
+            "\u200d",
+            "👩",
+            "️",
+            "\u202e",
+            "\x18",
+            "\x00",
+            "\x7f",
+            "�",
+            "\U000e0041",
+            "é",
+        ]
     ),
     max_size=30,
 ).map("".join)
@@ -72,9 +103,9 @@ def test_no_control_gets_through(text: str) -> None:
     assert "\n" not in safe_line(text) and "\t" not in safe_line(text)
 
 
-@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Zl", "Zp", "Mn", "Lo"))))
+@given(st.text(alphabet=st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs"))))
 def test_ordinary_text_is_kept(text: str) -> None:
-    kept = "".join(c for c in text if c not in "\u2800")
+    kept = "".join(c for c in text if c not in "\u115f\u1160\u3164\uffa0")  # letters without a glyph
     assert safe_text(kept) == kept
 
 

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from patchbay.tools.failures import ToolFailure
 from patchbay.tools.sensitive import Concern, concern_of
 from patchbay.tools.workspace import Workspace
@@ -24,7 +25,9 @@ def workspace(root: Path) -> Workspace:
     return Workspace(root, home=root.parent / "home")
 
 
-@pytest.mark.parametrize("path", ["a.txt", "./a.txt", "sub/../a.txt", "sub//../a.txt", "$HOME", "...", "{a,b}.txt", "ä 漢"])
+@pytest.mark.parametrize(
+    "path", ["a.txt", "./a.txt", "sub/../a.txt", "sub//../a.txt", "$HOME", "...", "{a,b}.txt", "ä 漢"]
+)
 def test_inside(workspace: Workspace, path: str) -> None:
     place = workspace.resolve(path)
     assert place.inside and place.readable
@@ -36,7 +39,9 @@ def test_root_itself_is_inside_and_shown_as_dot(workspace: Workspace) -> None:
     assert workspace.resolve(str(workspace.root)).inside
 
 
-@pytest.mark.parametrize("path", ["..", "../repo-evil/x", "/etc/passwd", "~", "~/.bashrc", "~root/x", "a/../../outer/secret"])
+@pytest.mark.parametrize(
+    "path", ["..", "../repo-evil/x", "/etc/passwd", "~", "~/.bashrc", "~root/x", "a/../../outer/secret"]
+)
 def test_outside(workspace: Workspace, path: str) -> None:
     place = workspace.resolve(path)
     assert not place.inside and not place.readable
@@ -53,8 +58,21 @@ def test_tilde_is_the_given_home(workspace: Workspace, root: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["", "  ", "a\0b", "a\nb", "a\x1b[31mb", "file:///etc/passwd", "https://x.test/a", "/proc/self/environ", "/dev/null"]
-    + ["/sys/kernel", "x" * 256, "x/" * 2048, "/proc/self/cwd/a.txt"],
+    [
+        "",
+        "  ",
+        "a\x00b",
+        "a\nb",
+        "a\x1b[31mb",
+        "file:///etc/passwd",
+        "https://x.test/a",
+        "/proc/self/environ",
+        "/dev/null",
+        "/sys/kernel",
+        "x" * 256,
+        "x/" * 2048,
+        "/proc/self/cwd/a.txt",
+    ],
 )
 def test_refused(workspace: Workspace, path: str) -> None:
     with pytest.raises(ToolFailure):
@@ -207,8 +225,19 @@ def test_entries_are_sorted_with_folders_first(workspace: Workspace, root: Path)
 
 @pytest.mark.parametrize(
     "path",
-    [".git/hooks/pre-commit", ".GIT/config", "sub/.vscode/tasks.json", ".bashrc", ".envrc", ".mcp.json", ".git"]
-    + [".g\u200cit/config", ".npmrc", ".patchbay/config.toml", ".gitmodules"],
+    [
+        ".git/hooks/pre-commit",
+        ".GIT/config",
+        "sub/.vscode/tasks.json",
+        ".bashrc",
+        ".envrc",
+        ".mcp.json",
+        ".git",
+        ".g\u200cit/config",
+        ".npmrc",
+        ".patchbay/config.toml",
+        ".gitmodules",
+    ],
 )
 def test_protected_for_writing(path: str) -> None:
     found = concern_of(path.split("/"), writing=True)
@@ -216,7 +245,8 @@ def test_protected_for_writing(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [".env", ".env.local", "prod.env", "id_rsa", ".ssh/config", "a/server.pem", "x.key", ".netrc", ".aws/credentials"]
+    "path",
+    [".env", ".env.local", "prod.env", "id_rsa", ".ssh/config", "a/server.pem", "x.key", ".netrc", ".aws/credentials"],
 )
 def test_secret_for_reading(path: str) -> None:
     found = concern_of(path.split("/"), writing=False)
@@ -224,7 +254,8 @@ def test_secret_for_reading(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [".env.example", "id_rsa.pub", ".git/HEAD", ".gitignore", "environment.py", "keys.py", "src/token.py", "monkey"]
+    "path",
+    [".env.example", "id_rsa.pub", ".git/HEAD", ".gitignore", "environment.py", "keys.py", "src/token.py", "monkey"],
 )
 def test_ordinary_for_reading(path: str) -> None:
     assert concern_of(path.split("/"), writing=False) is None

@@ -144,10 +144,13 @@ class LinePane(ScrollView, can_focus=True):
         top = self.scroll_offset.y
         return range(top, min(self._total, top + self.scrollable_content_region.height))
 
-    def rows_changed(self, total: int, first: int = 0, last: int | None = None, *, shift: int = 0) -> None:
+    def rows_changed(
+        self, total: int, first: int = 0, last: int | None = None, *, shift: int = 0, news: bool = True
+    ) -> None:
         """Rows ``first`` to ``last`` (exclusive; None is the end) look different now, and there are ``total``.
 
         ``shift`` rows were put (or, negative, taken) above the first visible row: the view moves with its text.
+        ``news`` False says that growth is no new content (a better count of what was there).
         """
         before, self._total = self._total, total
         if not self._width:
@@ -162,7 +165,7 @@ class LinePane(ScrollView, can_focus=True):
             self._refresh_rows(first, last)
         else:
             self._scroll_itself(target)
-        if not self.following and total > before + shift and not self._unseen:
+        if news and not self.following and total > before + shift and not self._unseen:
             self._unseen = True
             self.refresh(self._hint_region())
 

@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from ....providers.events import Usage
+from ....tools.safe_text import safe_line
 from ...engine.ledger import CostOf
 from ...engine.state import AnswerEntry, Phase, SessionState, ThinkingPart, estimate_tokens
 from .. import amounts
@@ -81,9 +82,16 @@ def _left(state: SessionState, now: float, signs: Signs, *, provider: bool) -> S
     if state.model is None:
         return [BarSegment(" "), BarSegment("no model", "muted"), BarSegment("  "), *_activity(state, now, signs)]
     ref = state.model.ref
-    named = [BarSegment(f"{ref.provider} {signs.dot} ", "muted")] if provider else []
+    named = [BarSegment(f"{safe_line(ref.provider)} {signs.dot} ", "muted")] if provider else []
     queued = [BarSegment(f"  +{len(state.queued)} queued", "accent")] if state.queued else []
-    return [BarSegment(" "), *named, BarSegment(ref.model), BarSegment("   "), *_activity(state, now, signs), *queued]
+    return [
+        BarSegment(" "),
+        *named,
+        BarSegment(safe_line(ref.model)),
+        BarSegment("   "),
+        *_activity(state, now, signs),
+        *queued,
+    ]
 
 
 def _activity(state: SessionState, now: float, signs: Signs) -> Segments:
@@ -98,7 +106,10 @@ def _activity(state: SessionState, now: float, signs: Signs) -> Segments:
             run = state.active_runs[0]
             more = f" +{len(state.active_runs) - 1}" if len(state.active_runs) > 1 else ""
             ran = amounts.seconds(max(0.0, now - run.started_at))
-            return [BarSegment(f"{signs.running} tool ", "accent"), BarSegment(f"{run.name}{more} {ran:>7}", "muted")]
+            return [
+                BarSegment(f"{signs.running} tool ", "accent"),
+                BarSegment(f"{safe_line(run.name)}{more} {ran:>7}", "muted"),
+            ]
         case Phase.WAITING:
             since = state.turn_started_at if answer is None else answer.started_at
             waited = "" if since is None else amounts.seconds(max(0.0, now - since))

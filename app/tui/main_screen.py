@@ -1,0 +1,379 @@
+"""The screen a session is worked with: panes, prompt, bar, and the actions of the table that work everywhere."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, Literal, cast
+
+from textual import events, work
+from textual.app import ComposeResult, SuspendNotSupported
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Rule
+
+from ...providers.base import ModelRef, ProviderConfigError
+from ..engine.events import NoticeLevel
+from ..engine.ledger import CostOf
+from ..engine.state import AnswerEntry, PromptEntry, SessionState
+from .actions import ActionTable, Context, bindings
+from .bridge import Bridge
+from .control import Control, Ending, Preferences
+from .external_editor import EditorError, edit_text
+from .git_branch import git_branch
+from .panes.chat import ChatPane
+from .panes.diff import DiffPane
+from .panes.tool_log import ToolLogPane
+from .prompt_history import add_to_history, read_history
+from .spending import cost_report, token_report
+from .themes import next_theme
+from .transcript.palette import Signs
+from .widgets.approval import Approval
+from .widgets.cost_bar import CostBar
+from .widgets.header import Header
+from .widgets.help import HelpScreen
+from .widgets.hints import KeyHints
+from .widgets.prompt import Prompt, PromptBox
+from .widgets.provider_switcher import ProviderSwitcher
+from .widgets.tabs import PANES, TabLine
+from .widgets.welcome import Welcome
+
+WIDE_COLUMNS = 110
+"""Fewer columns show one pane at a time."""
+TALL_ROWS = 30
+"""Fewer rows do without the row of key hints."""
+QUIT_WINDOW_S = 2.0
+"""A second Ctrl+C within this time quits."""
+
+_COMMAND = re.compile(r"/[a-z-]+")
+_PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
+
+
+class MainScreen(Screen[None]):
+    """Chat, diff and tool log of one session, its prompt and its bar."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
+
+    def __init__(
+        self, control: Control, preferences: Preferences, table: ActionTable, cost_of: CostOf, signs: Signs
+    ) -> None:
+        super().__init__()
+        self.table = table
+        self._control = control
+        self._session = control.session
+        self._preferences = preferences
+        self._cost_of = cost_of
+        self._signs = signs
+        self._bridge = Bridge(self._session, batch=self._batched)
+        self._pane: str = "chat"
+        self._interrupted_at = 0.0
+        self._asked: str | None = None
+        self._problem = ""
+
+    # ---- building
+
+    def compose(self) -> ComposeResult:
+        """Some twenty widgets, however long the session gets."""
+        history = self._preferences.history_file
+        yield Header(signs=self._signs, id="header")
+        yield TabLine(signs=self._signs, id="tabs")
+        with Horizontal(id="body"):
+            with Vertical(id="left"):
+                yield Welcome(
+                    self.table, config_file=_short(self._preferences.config_file), signs=self._signs, id="welcome"
+                )
+                yield ChatPane(signs=self._signs, id="chat")
+            yield Rule("vertical", id="rule")
+            with Vertical(id="side"):
+                yield DiffPane(signs=self._signs, id="diff")
+                yield Rule(id="split")
+                yield ToolLogPane(signs=self._signs, id="tools")
+        yield Approval(self.table, id="approval")
+        yield PromptBox(
+            Prompt(
+                self.table,
+                history=read_history(history) if history else (),
+                remember=self._remember,
+                id="prompt",
+            ),
+            id="prompt-box",
+        )
+        yield CostBar(self._cost_of, signs=self._signs, id="bar")
+        yield KeyHints(self.table, id="hints")
+
+    def on_mount(self) -> None:
+        """Connect the views, look for models, and begin."""
+        header = self.query_one(Header)
+        header.show_branch(git_branch(self._session.folder))
+        self._bridge.add(self, "chat", "status", "providers")
+        self._bridge.add(self.query_one(ChatPane), "chat", clocked=True)
+        self._bridge.add(self.query_one(DiffPane), "files", "tools")
+        self._bridge.add(self.query_one(ToolLogPane), "tools", clocked=True)
+        self._bridge.add(self.query_one(CostBar), "status", clocked=True)
+        self._bridge.add(header, "status")
+        self._bridge.add(self.query_one(TabLine), "chat", "files", "tools")
+        self._bridge.add(self.query_one(Welcome), "status", "providers")
+        self._bridge.add(self.query_one(Approval), "tools")
+        self.run_worker(self._bridge.run(), name="bridge")
+        self._prompt.focus()
+        self._begin()
+
+    @work(name="begin")
+    async def _begin(self) -> None:
+        """Choose a model off the start path; the first frame never waits for a server."""
+        self._problem = await self._control.start()
+        if self._session.state.model is None:
+            if self._problem and not self._welcome_shown:
+                self._session.notice(self._problem, NoticeLevel.ERROR)
+            elif self._problem:
+                self.notify(self._problem, severity="warning", timeout=15, markup=False)
+            return
+        await self._control.refresh()
+        if self._preferences.first_prompt and not self._session.state.transcript:
+            self._session.submit(self._preferences.first_prompt)
+
+    def _batched(self, sync: Callable[[], None]) -> None:
+        with self.app.batch_update():
+            sync()
+
+    # ---- views
+
+    def sync(self, state: SessionState) -> None:
+        """What depends on the whole screen: the first screen, the waiting question, the bell."""
+        begun = any(isinstance(entry, PromptEntry | AnswerEntry) for entry in state.transcript[:8])
+        self.set_class(not begun and not state.queued, "welcome")
+        asked = state.approvals[0].approval_id if state.approvals else None
+        if asked == self._asked:
+            return
+        self._asked = asked
+        if asked is None:
+            self._prompt.focus()
+            return
+        self.query_one(Approval).focus()
+        if not self.app.app_focus:
+            self.app.bell()
+
+    @property
+    def _welcome_shown(self) -> bool:
+        return self.has_class("welcome")
+
+    @property
+    def _prompt(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """One pane at a time where three do not fit."""
+        self.set_class(event.size.width < WIDE_COLUMNS, "narrow")
+        self.set_class(event.size.height < TALL_ROWS, "low")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The key hints follow the focus, and so does the pane that is shown alone."""
+        pane = event.widget.id if event.widget.id in PANES else None
+        if pane is not None:
+            self._show(pane)
+        context: Context = "approval" if isinstance(event.widget, Approval) else "prompt"
+        self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
+
+    def _show(self, pane: str) -> None:
+        self._pane = pane
+        for name in PANES:
+            self.set_class(name == pane, f"on-{name}")
+        self.query_one(TabLine).activate(pane)
+
+    def _view(self, pane: str) -> ChatPane | DiffPane | ToolLogPane:
+        return cast("ChatPane | DiffPane | ToolLogPane", self.query_one(f"#{pane}"))
+
+    # ---- messages of the widgets
+
+    def on_prompt_submitted(self, event: Prompt.Submitted) -> None:
+        """A prompt, a slash command, or Enter on nothing."""
+        text = event.text
+        if not text:
+            if self._session.state.model is None and self._welcome_shown:
+                self.app.exit(Ending.DEMO)
+            return
+        command = self.table.parse_command(text)
+        if command is not None:
+            action, argument = command
+            self._run_command(action.id, argument, action.name)
+        elif _COMMAND.fullmatch(text):
+            known = " ".join(f"/{each.slash}" for each in self.table.commands)
+            self.notify(f"{text} is no command. There are: {known}", severity="warning", markup=False)
+            self._prompt.replace_all(text)
+        elif self._session.state.model is None:
+            self.notify(self._problem or "No model is connected yet.", severity="warning", markup=False)
+            self._prompt.replace_all(text)
+        else:
+            self._session.submit(text)
+            self._view("chat").jump_to_end()
+
+    def _run_command(self, action_id: str, argument: str, name: str) -> None:
+        match action_id, argument:
+            case "session.switch_model", str(model) if model:
+                self._select(model)
+            case "view.next_theme", str(theme) if theme:
+                self._set_theme(theme)
+            case _:
+                self.call_later(self.run_action, name)
+
+    def on_prompt_edit_requested(self, event: Prompt.EditRequested) -> None:
+        """The person's own editor takes the terminal; what they wrote comes back into the prompt."""
+        try:
+            with self.app.suspend():
+                text = edit_text(event.text, os.environ)
+        except (EditorError, SuspendNotSupported) as error:
+            self.notify(str(error) or "This terminal cannot be handed to an editor.", severity="error", markup=False)
+            return
+        self._prompt.replace_all(text)
+
+    def on_approval_answered(self, event: Approval.Answered) -> None:
+        """A person's answer to the question that waits."""
+        self._session.resolve(event.approval_id, event.decision, event.comment)
+
+    def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
+        """A click on a tab."""
+        self._view(event.pane).focus()
+
+    def _remember(self, prompt: str) -> None:
+        if self._preferences.history_file is not None:
+            add_to_history(self._preferences.history_file, prompt)
+
+    # ---- actions
+
+    def action_show_help(self) -> None:
+        """The key help."""
+        self.app.push_screen(HelpScreen(self.table))
+
+    def action_command_palette(self) -> None:
+        """Textual's palette over our actions."""
+        self.app.action_command_palette()
+
+    def action_switch_model(self) -> None:
+        """The switcher; servers are asked again while it is open."""
+        switcher = ProviderSwitcher(self.table, self._session.state, signs=self._signs)
+        self._bridge.add(switcher, "providers", "status")
+
+        def chosen(ref: ModelRef | None) -> None:
+            self._bridge.remove(switcher)
+            self._prompt.focus()
+            if ref is not None:
+                self._select(str(ref))
+
+        self.app.push_screen(switcher, chosen)
+        self.run_worker(self._control.refresh(), name="refresh", exclusive=True)
+
+    def _select(self, text: str) -> None:
+        try:
+            self._control.select(self._control.resolve(text))
+        except ProviderConfigError as error:
+            self.notify(str(error), severity="error", timeout=10, markup=False)
+
+    def action_cancel(self) -> None:
+        """Stop what runs; with nothing running, go back to the prompt."""
+        if (not self._prompt.has_focus and self._asked is None) or not self._session.cancel():
+            self._prompt.focus()
+
+    def action_retry(self) -> None:
+        """Ask again for an answer that is missing or broke off."""
+        if not self._session.retry():
+            self.notify("There is nothing to ask again.", markup=False)
+
+    def action_show_cost(self) -> None:
+        """What the session cost, as a notice."""
+        self._session.notice(cost_report(self._session.state))
+
+    def action_show_tokens(self) -> None:
+        """The session's tokens, as a notice."""
+        self._session.notice(token_report(self._session.state))
+
+    def action_next_pane(self) -> None:
+        """Prompt, chat, diff, tool log, and round again."""
+        self._step_pane(1)
+
+    def action_previous_pane(self) -> None:
+        """The ring the other way."""
+        self._step_pane(-1)
+
+    def _step_pane(self, step: int) -> None:
+        ring: list[Widget] = [
+            self._prompt,
+            *(self._view(pane) for pane in PANES if pane != "chat" or not self._welcome_shown),
+        ]
+        position = next((at for at, widget in enumerate(ring) if widget.has_focus), 0)
+        ring[(position + step) % len(ring)].focus()
+
+    def action_show_chat(self) -> None:
+        """Go to the chat."""
+        self._go("chat")
+
+    def action_show_diff(self) -> None:
+        """Go to the diff."""
+        self._go("diff")
+
+    def action_show_tools(self) -> None:
+        """Go to the tool log."""
+        self._go("tools")
+
+    def _go(self, pane: Literal["chat", "diff", "tools"]) -> None:
+        self._show(pane)
+        self._view(pane).focus()
+
+    def action_scroll_up(self) -> None:
+        """A page up in the pane that is shown."""
+        self._scrolled.action_page_up()
+
+    def action_scroll_down(self) -> None:
+        """A page down in the pane that is shown."""
+        self._scrolled.action_page_down()
+
+    def action_jump_to_end(self) -> None:
+        """Follow the newest again."""
+        self._scrolled.jump_to_end()
+
+    @property
+    def _scrolled(self) -> ChatPane | DiffPane | ToolLogPane:
+        focused = self.focused.id if self.focused is not None else None
+        narrow = self._pane if self.has_class("narrow") else "chat"
+        return self._view(focused if focused in PANES else narrow)
+
+    def action_toggle_thinking(self) -> None:
+        """Show or fold all thinking."""
+        self.query_one(ChatPane).toggle_thinking()
+
+    def action_next_theme(self) -> None:
+        """The next of our themes."""
+        self._set_theme(next_theme(self.app.theme))
+
+    def _set_theme(self, name: str) -> None:
+        if name not in self.app.available_themes:
+            known = ", ".join(sorted(theme for theme in self.app.available_themes if theme.startswith("patchbay")))
+            self.notify(f"There is no theme {name!r}. There are: {known}", severity="warning", markup=False)
+            return
+        self.app.theme = name
+
+    def action_interrupt(self) -> None:
+        """Copy what is selected; else, the second time, quit. What was written stays where it is saved."""
+        selected = self.get_selected_text()
+        if selected:
+            self.app.copy_to_clipboard(selected)
+            self.clear_selection()
+            self.notify("Copied.", timeout=2, markup=False)
+            return
+        now = time.monotonic()
+        if now - self._interrupted_at < QUIT_WINDOW_S:
+            self.action_quit()
+            return
+        self._interrupted_at = now
+        self.notify("Press Ctrl+C again to quit.", timeout=QUIT_WINDOW_S, markup=False)
+
+    def action_quit(self) -> None:
+        """Leave; the session is on disk."""
+        self.app.exit(Ending.QUIT)
+
+
+def _short(file: Path) -> str:
+    home = Path.home()
+    return f"~/{file.relative_to(home)}" if file.is_relative_to(home) else str(file)

@@ -1,0 +1,158 @@
+"""The chat pane: the conversation as cells, brought up to date from the session state.
+
+``sync`` compares the state with what is shown, by identity, and changes only what differs: with every flush
+of a stream that is the tail of one cell. The pane holds nothing that is not in the state (but what is folded
+and selected), so it can be made again from it at any moment.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+
+from ...engine.state import Entry, SessionState, ToolRun
+from ..transcript.cells import Cell, LinesCell, ThoughtCell
+from ..transcript.entries import AnswerView, EntryView, Surroundings, entry_key, view_entry
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from ..transcript.pane import CellPane
+from ..transcript.rows import MUTED, plain_line
+
+
+class ChatPane(CellPane):
+    """The conversation. Keys are the action table's: it calls the methods, and gives the hints as text."""
+
+    def __init__(
+        self,
+        *,
+        signs: Signs = UNICODE_SIGNS,
+        jump_hint: str = "more below",
+        retry_hint: str = "",
+        welcome: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """``retry_hint`` stands under a failed last answer, ``welcome`` in an empty conversation."""
+        super().__init__(signs=signs, jump_hint=jump_hint, id=id, classes=classes)
+        self._around = Surroundings(signs=signs, retry_hint=retry_hint)
+        self._welcome = welcome
+        self._clock = clock
+        self._views: list[EntryView] = []
+        self._starts: list[int] = []
+        self._transcript: tuple[Entry, ...] = ()
+        self._runs: tuple[ToolRun, ...] = ()
+        self._active: tuple[ToolRun, ...] = ()
+        self._ended_runs: dict[str, ToolRun] = {}
+        self._live: list[AnswerView] = []
+        self._session = ""
+        self._answering = False
+
+    def sync(self, state: SessionState) -> None:
+        """Show this state. Cheap when little changed; call it too, a few times a second, while a turn runs."""
+        if state.session_id != self._session:
+            self._session = state.session_id
+            self._drop_views(0)
+            self._transcript = ()
+        self._around.now = self._clock()
+        self._take_runs(state)
+        same = _common(self._transcript, state.transcript) if self._transcript is not state.transcript else None
+        first = len(state.transcript) if same is None else same
+        self._transcript = state.transcript
+        tail: list[tuple[Entry, bool]] = [(entry, False) for entry in state.transcript[first:]]
+        self._answering = state.answer is not None
+        if state.answer is not None:
+            tail.append((state.answer, False))
+        tail += [(entry, True) for entry in state.queued]
+        self._show(first, tail)
+        self._refresh_live()
+        if self._around.touched:
+            touched, self._around.touched = self._around.touched, []
+            self.cells_changed(cell for cell in touched if cell in self.column)
+
+    def toggle_thinking(self) -> None:
+        """Fold or unfold all thoughts, and those to come."""
+        folded = self._around.thoughts_folded = not self._around.thoughts_folded
+        thoughts = [cell for cell in self.column.cells if isinstance(cell, ThoughtCell) and cell.folded is not folded]
+        for cell in thoughts:
+            cell.folded = folded
+        self.cells_changed(thoughts)
+
+    # ---- from state to cells
+
+    def _take_runs(self, state: SessionState) -> None:
+        if state.runs is self._runs and state.active_runs is self._active:
+            return
+        if state.runs is not self._runs:
+            known = _common(self._runs, state.runs)
+            self._ended_runs |= {run.run_id: run for run in state.runs[known:]}
+        self._runs, self._active = state.runs, state.active_runs
+        self._around.runs = self._ended_runs | {run.run_id: run for run in state.active_runs}
+
+    def _show(self, first: int, tail: Sequence[tuple[Entry, bool]]) -> None:
+        """Make the views from ``first`` on show the entries of ``tail``."""
+        for index, pair in enumerate(tail, first):
+            entry, queued = pair
+            key = entry_key(entry, index, queued=queued)
+            if index < len(self._views) and self._views[index].key == key:
+                view = self._views[index]
+                if view.entry is not entry and (added := view.update(entry)):
+                    self._drop_views(index + 1)
+                    self._put(view, added)
+                continue
+            self._drop_views(index)
+            self._add_views(index, tail[index - first :])
+            break
+        self._drop_views(first + len(tail))
+        self._show_welcome()
+
+    def _add_views(self, index: int, entries: Sequence[tuple[Entry, bool]]) -> None:
+        cells: list[Cell] = []
+        start = self._cell_count()
+        for at, (entry, queued) in enumerate(entries, index):
+            before = self._views[-1].entry if self._views else None
+            view = view_entry(entry_key(entry, at, queued=queued), entry, before, self._around)
+            self._views.append(view)
+            self._starts.append(start + len(cells))
+            cells += view.cells
+            if isinstance(view, AnswerView) and view.live:
+                self._live.append(view)
+        self.replace_cells(start, cells)
+
+    def _put(self, view: EntryView, added: Sequence[Cell]) -> None:
+        """New cells of the last view."""
+        self.replace_cells(self._starts[-1] + len(view.cells) - len(added), added)
+        if isinstance(view, AnswerView) and view.live and view not in self._live:
+            self._live.append(view)
+
+    def _drop_views(self, count: int) -> None:
+        if count >= len(self._views):
+            return
+        keep = self._starts[count]
+        self._live = [view for view in self._live if view not in self._views[count:]]
+        del self._views[count:]
+        del self._starts[count:]
+        self.replace_cells(keep, ())
+
+    def _cell_count(self) -> int:
+        return self._starts[-1] + len(self._views[-1].cells) if self._views else 0
+
+    def _refresh_live(self) -> None:
+        for view in self._live:
+            view.refresh()
+        self._live = [view for view in self._live if view.live]
+        last = len(self._transcript) - 1
+        for index in range(max(0, last - 1), len(self._views)):
+            view = self._views[index]
+            if isinstance(view, AnswerView):
+                view.set_retry_hint(shown=index == last and not self._answering)
+
+    def _show_welcome(self) -> None:
+        """An empty conversation says what to do next."""
+        if self._views or not self._welcome or self.column.cells:
+            return
+        self.replace_cells(0, [LinesCell([plain_line(line, MUTED) for line in self._welcome])])
+
+
+def _common(before: Sequence[object], after: Sequence[object]) -> int:
+    """How many leading items are the same objects."""
+    pairs = zip_longest(before, after)
+    return next((index for index, (one, other) in enumerate(pairs) if one is not other), len(after))

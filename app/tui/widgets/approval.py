@@ -1,0 +1,294 @@
+"""The question that waits for the person, standing at the prompt.
+
+It says what would happen, why it asks and which keys answer. Nothing in it is markup, and control characters
+of the command or the diff are made visible. Keys are deaf for the first 300 ms of a question, and as long
+as keys keep coming from what the person was just typing: nobody answers what they have not seen.
+"""
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, Static
+
+from ....tools.events import ApprovalRequested, Decision
+from ....tools.safe_text import reveal
+from ...engine.state import SessionState
+from ..actions import ActionTable, bindings, key_label
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from ..transcript.rows import elide, expand_tabs
+
+DEAF_SECONDS = 0.3
+"""How long a new question takes no answer, counted anew from each key that comes meanwhile."""
+PREVIEW_ROWS = 8
+"""Rows of the preview in view; the rest scrolls."""
+_LINE_LIMIT = 2000
+"""Characters of one preview line that are looked at."""
+
+
+class ApprovalBar(Vertical, can_focus=True):
+    """Shows the oldest question that waits and posts its answer. ``clock`` is monotonic, in seconds."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("approval")]
+
+    class Answered(Message):
+        """The person answered. A denial may carry a comment for the model."""
+
+        def __init__(self, approval_id: str, decision: Decision, comment: str = "") -> None:
+            super().__init__()
+            self.approval_id = approval_id
+            self.decision = decision
+            self.comment = comment
+
+    class Appeared(Message):
+        """A new question stands here; the screen may focus it, ring or notify."""
+
+        def __init__(self, question: ApprovalRequested) -> None:
+            super().__init__()
+            self.question = question
+
+    class Gone(Message):
+        """No question waits any more."""
+
+    def __init__(
+        self,
+        table: ActionTable,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        signs: Signs = UNICODE_SIGNS,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self._table = table
+        self._clock = clock
+        self._signs = signs
+        self._waiting: tuple[ApprovalRequested, ...] = ()
+        self._deaf_until = 0.0
+        self._lines: list[str] = []
+        self._top = 0
+        self.display = False
+
+    def compose(self) -> ComposeResult:
+        """Title, reason, preview, the comment's line, keys."""
+        yield Static(id="approval-title", markup=False)
+        yield Static(id="approval-preview", markup=False)
+        comment = Input(placeholder="why not, or what instead", compact=True, id="approval-comment")
+        comment.display = False
+        yield comment
+        yield Static(id="approval-keys", markup=False)
+
+    @property
+    def question(self) -> ApprovalRequested | None:
+        """The question on screen."""
+        return self._waiting[0] if self._waiting else None
+
+    @property
+    def commenting(self) -> bool:
+        """Whether the person writes a comment."""
+        return self.is_mounted and self.query_one("#approval-comment", Input).display
+
+    def sync(self, state: SessionState) -> None:
+        """Show the oldest question of the state; hide when there is none."""
+        before, self._waiting = self.question, state.approvals
+        question = self.question
+        if question is None:
+            if before is not None:
+                self._close_comment()
+                self.display = False
+                self.post_message(self.Gone())
+            return
+        if before is None or before.approval_id != question.approval_id:
+            self._deaf_until = self._clock() + DEAF_SECONDS
+            self._lines = preview_lines(question.preview)
+            self._top = 0
+            self._close_comment()
+            self.display = True
+            self._fill(question)
+            self.post_message(self.Appeared(question))
+        elif self.is_mounted:
+            self._fill_title(question)
+
+    # ---- answers
+
+    def action_once(self) -> None:
+        """Allow this one call."""
+        self._answer(Decision.ONCE)
+
+    def action_session(self) -> None:
+        """Allow calls like this one until the session ends."""
+        self._answer(Decision.SESSION)
+
+    def action_always(self) -> None:
+        """Allow the pattern from now on, where there is one."""
+        if self.question is not None and self.question.pattern is not None:
+            self._answer(Decision.ALWAYS)
+
+    def action_deny(self) -> None:
+        """Deny it."""
+        self._answer(Decision.DENY)
+
+    def action_comment(self) -> None:
+        """Open the line for a comment."""
+        if self.question is not None and self._hears():
+            entry = self.query_one("#approval-comment", Input)
+            entry.display = True
+            entry.focus()
+            self._fill_keys(self.question)
+
+    @on(Input.Submitted)
+    def send_comment(self, event: Input.Submitted) -> None:
+        """Deny with the comment."""
+        event.stop()
+        comment = event.value.strip()
+        self._close_comment()
+        self.focus()
+        self._post(Decision.DENY, comment)
+
+    def _answer(self, decision: Decision) -> None:
+        if self._hears():
+            self._post(decision, "")
+
+    def _post(self, decision: Decision, comment: str) -> None:
+        if self.question is not None:
+            self.post_message(self.Answered(self.question.approval_id, decision, comment))
+
+    def _hears(self) -> bool:
+        """Whether a key counts now. A key in the deaf time makes it last longer."""
+        now = self._clock()
+        if now < self._deaf_until:
+            self._deaf_until = now + DEAF_SECONDS
+            return False
+        return True
+
+    def _close_comment(self) -> None:
+        if self.is_mounted:
+            entry = self.query_one("#approval-comment", Input)
+            entry.value = ""
+            entry.display = False
+
+    # ---- keys that are not answers
+
+    def on_key(self, event: events.Key) -> None:
+        """Escape leaves the comment; arrows scroll the preview; any other key shows that somebody is typing."""
+        match event.key:
+            case "escape" if self.commenting:
+                event.stop()
+                self._close_comment()
+                self.focus()
+                if self.question is not None:
+                    self._fill_keys(self.question)
+            case "up" | "down" | "pageup" | "pagedown" if not self.commenting:
+                event.stop()
+                self._scroll({"up": -1, "down": 1, "pageup": -PREVIEW_ROWS, "pagedown": PREVIEW_ROWS}[event.key])
+            case _ if event.is_printable and not self.commenting:
+                if self._clock() < self._deaf_until and not self._is_answer(event.key):
+                    self._deaf_until = self._clock() + DEAF_SECONDS
+            case _:
+                pass
+
+    def _is_answer(self, key: str) -> bool:
+        return any(key in action.keys for action in self._table.within("approval"))
+
+    def _scroll(self, by: int) -> None:
+        self._top = max(0, min(self._top + by, len(self._lines) - self._preview_rows()))
+        self._fill_preview()
+
+    # ---- painting
+
+    def on_resize(self) -> None:
+        """Cut lines anew."""
+        if self.question is not None:
+            self._fill(self.question)
+
+    def _fill(self, question: ApprovalRequested) -> None:
+        if not self.is_mounted:
+            return
+        self._fill_title(question)
+        self._fill_preview()
+        self._fill_keys(question)
+
+    def _fill_title(self, question: ApprovalRequested) -> None:
+        others = len(self._waiting) - 1
+        self.query_one("#approval-title", Static).update(
+            title_content(question, self.size.width, self._signs, others), layout=False
+        )
+
+    def _fill_preview(self) -> None:
+        preview = self.query_one("#approval-preview", Static)
+        preview.display = bool(self._lines)
+        rows = self._preview_rows()
+        preview.styles.height = rows + (len(self._lines) > rows)
+        shown = self._lines[self._top : self._top + rows]
+        below = len(self._lines) - self._top - len(shown)
+        content = Content("\n").join(preview_content(line, self.size.width, self._signs) for line in shown)
+        if self._top or below:
+            place = f" {self._top + 1}-{self._top + len(shown)} of {len(self._lines)} lines, ↑ ↓ scroll"
+            content = content + Content.assemble(("\n" + place, "$muted"))
+        preview.update(content, layout=False)
+
+    def _preview_rows(self) -> int:
+        """Rows of the preview; one of them says how to scroll when there are more lines."""
+        room = max(2, min(PREVIEW_ROWS, self.screen.size.height // 3)) if self.is_mounted else PREVIEW_ROWS
+        return min(room, len(self._lines))
+
+    def _fill_keys(self, question: ApprovalRequested) -> None:
+        self.query_one("#approval-keys", Static).update(
+            keys_content(question, self._table, self.size.width, self._signs, commenting=self.commenting), layout=False
+        )
+
+
+def preview_lines(preview: str) -> list[str]:
+    """The preview's lines, with everything invisible made visible."""
+    return [expand_tabs(line[:_LINE_LIMIT]) for line in reveal(preview).rstrip("\n").split("\n")] if preview else []
+
+
+def title_content(question: ApprovalRequested, width: int, signs: Signs, others: int = 0) -> Content:
+    """Two rows: what asks for what, and why."""
+    more = f"   +{others} more waiting" if others > 0 else ""
+    name = revealed_line(question.name)
+    room = max(10, width - cell_len(name) - len(more) - 6)
+    return Content.assemble(
+        (f"{signs.running} ", "$warn"),
+        (f"{name}  ", "bold $text"),
+        (elide(revealed_line(question.title), room, signs.more), "$text"),
+        (more, "$muted"),
+        "\n",
+        (f"  {elide(revealed_line(question.reason), max(10, width - 3), signs.more)}", "$muted"),
+    )
+
+
+def revealed_line(text: str) -> str:
+    """Text on one line with nothing hidden in it."""
+    return reveal(text).replace("\n", "↵").replace("\t", "⇥")
+
+
+def preview_content(line: str, width: int, signs: Signs) -> Content:
+    """One line of the preview, coloured as a diff line by its first character."""
+    role = "muted" if line.startswith(("@@", "---", "+++")) else {"+": "added", "-": "removed"}.get(line[:1], "text")
+    return Content.assemble(("  " + elide(line, max(4, width - 3), signs.more), f"${role}"))
+
+
+def keys_content(
+    question: ApprovalRequested, table: ActionTable, width: int, signs: Signs, *, commenting: bool
+) -> Content:
+    """The keys that answer now, and only those."""
+    pattern = "" if question.pattern is None else elide(revealed_line(question.pattern), max(8, width - 66), signs.more)
+    if commenting:
+        keys = [("Enter", "no, with this comment"), ("Esc", "back")]
+    else:
+        words = {
+            "approval.once": "once",
+            "approval.session": "this session",
+            "approval.always": f'always "{pattern}"' if question.pattern is not None else "",
+            "approval.deny": "no",
+            "approval.comment": "no, with a comment",
+        }
+        keys = [(key_label(table[id].keys[0]), word) for id, word in words.items() if word and table[id].keys]
+    return Content("   ").join(Content.assemble((key, "bold $accent"), " ", (word, "$text")) for key, word in keys)

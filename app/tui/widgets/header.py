@@ -1,0 +1,63 @@
+"""The first row: the folder, its git branch, and what this session is about."""
+
+from pathlib import Path
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
+
+from ....tools.safe_text import safe_line
+from ...engine.state import PromptEntry, SessionState
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from ..transcript.rows import elide
+
+
+class Header(Widget):
+    """``patchbay  ~/src/shop  main*`` and, at the right, the first prompt. ``home`` is shortened to ``~``."""
+
+    def __init__(self, *, home: Path | None = None, signs: Signs = UNICODE_SIGNS, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._home = Path.home() if home is None else home
+        self._signs = signs
+        self._folder = ""
+        self._branch = ""
+        self._title = ""
+
+    def show_branch(self, branch: str) -> None:
+        """The git branch, with ``*`` when there are uncommitted changes; empty outside a repository."""
+        self._branch = safe_line(branch)
+        self.refresh()
+
+    def sync(self, state: SessionState) -> None:
+        """Follow the session's folder and first prompt."""
+        folder = safe_line(short_path(state.folder, self._home))
+        if not self._title or folder != self._folder:
+            first = next((entry.text for entry in state.transcript if isinstance(entry, PromptEntry)), "")
+            self._folder = folder
+            self._title = safe_line(first.strip().partition("\n")[0])
+            self.refresh()
+
+    def render(self) -> Content:
+        """The row: the left part stays whole as long as it can, the title takes what is left."""
+        width = self.size.width
+        place = elide(self._folder, max(8, width - 12 - cell_len(self._branch) - 4), self._signs.more)
+        used = 12 + cell_len(place) + (cell_len(self._branch) + 2 if self._branch else 0)
+        room = width - used - 4
+        title = elide(self._title, room, self._signs.more) if room > 8 else ""
+        gap = " " * max(0, width - used - cell_len(title) - 1)
+        return Content.assemble(
+            (" patchbay  ", "bold $accent"),
+            (place, "$text"),
+            (f"  {self._branch}" if self._branch else "", "$muted"),
+            f"{gap} ",
+            (title, "$muted"),
+        )
+
+
+def short_path(folder: str, home: Path) -> str:
+    """A folder as people write it: below the home folder it begins with ``~``."""
+    path = Path(folder)
+    if folder and path.is_relative_to(home):
+        rest = path.relative_to(home).as_posix()
+        return "~" if rest == "." else f"~/{rest}"
+    return folder

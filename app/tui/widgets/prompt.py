@@ -1,0 +1,222 @@
+"""The prompt: several lines, history, paste, and the slash commands it may become.
+
+``PromptBox`` is what a screen composes: the line of completions, the sign and the ``Prompt`` itself.
+Enter sends; a paste never does. The prompt grows with its text up to ``MAX_ROWS`` rows; the layout is
+touched only when the number of rows changes.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static, TextArea
+
+from ....tools.safe_text import safe_text
+from ..actions import Action, ActionTable, bindings
+
+MAX_ROWS = 8
+PLACEHOLDER = "Ask for a change, / for commands"
+
+
+class Prompt(TextArea):
+    """The editor. ``history`` holds earlier prompts, oldest first; ``remember`` keeps a new one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("prompt")]
+
+    class Submitted(Message):
+        """The person sent the prompt; ``text`` is empty when there was none."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class EditRequested(Message):
+        """The person wants to write in their own editor; answer with ``Prompt.replace_all``."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(
+        self,
+        table: ActionTable,
+        *,
+        history: Sequence[str] = (),
+        remember: Callable[[str], None] = lambda _: None,
+        placeholder: str = PLACEHOLDER,
+        id: str | None = None,
+    ) -> None:
+        super().__init__(compact=True, highlight_cursor_line=False, soft_wrap=True, placeholder=placeholder, id=id)
+        self.cursor_blink = False
+        self._table = table
+        self._remember = remember
+        self._history = list(history)
+        self._position = len(self._history)
+        self._draft = ""
+        self._rows = 1
+
+    # ---- text
+
+    def replace_all(self, text: str) -> None:
+        """Put another text in, the cursor at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def completions(self) -> tuple[Action, ...]:
+        """The slash commands the text may become."""
+        return self._table.matching_commands(self.text)
+
+    def action_submit(self) -> None:
+        """Send the text; a backslash at its end asks for a new line instead."""
+        text = self.text
+        if text.endswith("\\") and self.cursor_location == self.document.end:
+            self.action_delete_left()
+            self.insert("\n")
+            return
+        if (commands := self.completions()) and self._table.parse_command(text) is None:
+            text = f"/{commands[0].slash}"
+        self.text = ""
+        self._keep(text)
+        self.post_message(self.Submitted(text.strip()))
+
+    def action_newline(self) -> None:
+        """Begin a new line."""
+        start, end = self.selection
+        self.replace("\n", start, end, maintain_selection_offset=False)
+        self.scroll_cursor_visible()
+
+    def action_edit_externally(self) -> None:
+        """Ask for the person's own editor."""
+        self.post_message(self.EditRequested(self.text))
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Insert what was pasted, whole, without control characters. It never sends."""
+        event.prevent_default()
+        event.stop()
+        if result := self._replace_via_keyboard(safe_text(event.text), *self.selection):
+            self.move_cursor(result.end_location)
+            self.focus()
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Enter is the binding's, and so is tab while commands are offered; the rest is typed."""
+        if event.key == "enter":
+            event.prevent_default()
+            return
+        if event.key == "tab" and (commands := self.completions()):
+            event.stop()
+            event.prevent_default()
+            self.replace_all(f"/{commands[0].slash}{' ' if commands[0].argument else ''}")
+
+    # ---- history
+
+    def action_history_previous(self) -> None:
+        """On the first row the prompt before; elsewhere a row up."""
+        if self.cursor_at_first_row and self._position > 0:
+            self._show_history(self._position - 1)
+        else:
+            self.action_cursor_up()
+
+    def action_history_next(self) -> None:
+        """On the last row the prompt after, at last what was being written; elsewhere a row down."""
+        if self.cursor_at_last_row and self._position < len(self._history):
+            self._show_history(self._position + 1)
+        else:
+            self.action_cursor_down()
+
+    @property
+    def cursor_at_first_row(self) -> bool:
+        """Whether the cursor is on the first row as wrapped."""
+        return self.wrapped_document.location_to_offset(self.cursor_location).y == 0
+
+    @property
+    def cursor_at_last_row(self) -> bool:
+        """Whether the cursor is on the last row as wrapped."""
+        return self.wrapped_document.location_to_offset(self.cursor_location).y >= self.wrapped_document.height - 1
+
+    def _show_history(self, position: int) -> None:
+        if self._position == len(self._history):
+            self._draft = self.text
+        self._position = position
+        self.replace_all(self._draft if position == len(self._history) else self._history[position])
+
+    def _keep(self, text: str) -> None:
+        """Remember a prompt, unless it is empty or the one before."""
+        self._draft = ""
+        if text.strip() and (not self._history or self._history[-1] != text):
+            self._history.append(text)
+            self._remember(text)
+        self._position = len(self._history)
+
+    # ---- what the prompt has no use for goes on to the screen
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Paging and copying nothing are left to the screen and the app."""
+        match action:
+            case "cursor_page_up" | "cursor_page_down":
+                return False
+            case "copy":
+                return not self.selection.is_empty
+            case _:
+                return super().check_action(action, parameters)
+
+    # ---- height
+
+    def on_text_area_changed(self) -> None:
+        """Grow or shrink with the text."""
+        self._fit()
+
+    def on_resize(self) -> None:
+        """Wrapping changed with the width."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        rows = min(MAX_ROWS, max(1, self.wrapped_document.height))
+        if rows != self._rows:
+            self._rows = rows
+            self.styles.height = rows
+
+
+class PromptBox(Vertical):
+    """The completions above, then the sign and the prompt."""
+
+    def __init__(self, prompt: Prompt, *, sign: str = "›", id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.prompt = prompt
+        self._sign = sign
+
+    def compose(self) -> ComposeResult:
+        """Four widgets in all."""
+        completions = Static(id="completions", markup=False)
+        completions.display = False
+        yield completions
+        with Horizontal():
+            yield Static(f"{self._sign} ", id="prompt-sign", markup=False)
+            yield self.prompt
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Offer the commands that the text may become."""
+        line = self.query_one("#completions", Static)
+        commands = cast(Prompt, event.text_area).completions()
+        line.display = bool(commands)
+        if commands:
+            line.update(completion_line(commands, self.size.width), layout=False)
+
+
+def completion_line(commands: Sequence[Action], width: int) -> Content:
+    """The first command with its title, then the others, on one row."""
+    first, *others = commands
+    argument = f" {first.argument}" if first.argument else ""
+    line = Content.assemble((f" /{first.slash}{argument}", "bold $accent"), (f"  {first.title}", "$text"))
+    keys = Content.assemble(("   Tab completes", "$muted"))
+    for other in others:
+        piece = f"   /{other.slash}"
+        if line.cell_length + cell_len(piece) + keys.cell_length > width:
+            break
+        line = line + Content.assemble((piece, "$muted"))
+    return line + keys if line.cell_length + keys.cell_length <= width else line
