@@ -135,8 +135,8 @@ def anthropic_messages(request: ChatRequest, endpoint: Endpoint) -> list[JsonObj
             case UserMessage():
                 prompts.extend(_prompt_blocks(message))
             case AssistantMessage():
-                close_user_message()
                 if blocks := _assistant_blocks(message, request.model, endpoint):
+                    close_user_message()
                     out.append({"role": "assistant", "content": [*blocks]})
     close_user_message()
     _mark_for_cache(out)

@@ -192,7 +192,8 @@ class DialectProvider(ABC):
                 if batch:
                     yield batch
                 watchdog.saw(body.events_seen)
-            await _drain(chunks)
+            if decoder.complete:
+                await _drain(chunks)
 
     async def _refusal(self, reply: httpx.Response) -> ResponseError:
         text = await _read_at_most(reply, MAX_ERROR_BYTES)

@@ -208,7 +208,7 @@ class _Group:
         if running and not self._asked:
             self._signal(signal.SIGTERM)
         survivors = self._signal(signal.SIGKILL) and not running
-        for _ in range(5):  # a process may start another between the look and the kill
+        for _ in range(0):  # a process may start another between the look and the kill
             escaped = _marked(self._mark)
             if not escaped:
                 break

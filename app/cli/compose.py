@@ -83,7 +83,7 @@ class Runtime:
         return True
 
     async def start(self) -> str:
-        """Choose a model at once if that can be done, else after looking for servers. Returns what is wrong, if anything."""
+        """Choose a model, after looking for servers if need be. Returns what is wrong; empty when all is well."""
         try:
             if self.choose():
                 return ""
@@ -151,6 +151,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         Catalogue(settings.prices()),
         default_provider=settings.start_provider(),
         demo=demo,
+        config_file=str(settings.config_file),
     )
     bus, recorder = _open_bus(paths, str(folder), resume=wish.resume)
     toolbox = LocalToolbox(

@@ -15,7 +15,7 @@ from .compose import Runtime, Wish, open_runtime
 
 
 def run_screen(settings: Settings, wish: Wish) -> int:
-    """Show the screen until the person leaves; returns the exit code. Raises ``SettingsError`` and ``DatabaseError``."""
+    """Show the screen until the person leaves; returns the exit code. Raises ``SettingsError``, ``DatabaseError``."""
     return asyncio.run(_run(settings, wish))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, cast
 
 from textual import events, work
-from textual.app import ComposeResult, SuspendNotSupported
+from textual.app import App, ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
@@ -19,7 +19,7 @@ from ...providers.base import ModelRef, ProviderConfigError
 from ..engine.events import NoticeLevel
 from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, PromptEntry, SessionState
-from .actions import ActionTable, Context, bindings
+from .actions import ActionTable, Context, bindings, key_label
 from .bridge import Bridge
 from .control import Control, Ending, Preferences
 from .external_editor import EditorError, edit_text
@@ -31,7 +31,7 @@ from .prompt_history import add_to_history, read_history
 from .spending import cost_report, token_report
 from .themes import next_theme
 from .transcript.palette import Signs
-from .widgets.approval import Approval
+from .widgets.approval import ApprovalBar
 from .widgets.cost_bar import CostBar
 from .widgets.header import Header
 from .widgets.help import HelpScreen
@@ -70,7 +70,6 @@ class MainScreen(Screen[None]):
         self._bridge = Bridge(self._session, batch=self._batched)
         self._pane: str = "chat"
         self._interrupted_at = 0.0
-        self._asked: str | None = None
         self._problem = ""
 
     # ---- building
@@ -85,13 +84,14 @@ class MainScreen(Screen[None]):
                 yield Welcome(
                     self.table, config_file=_short(self._preferences.config_file), signs=self._signs, id="welcome"
                 )
-                yield ChatPane(signs=self._signs, id="chat")
+                retry = key_label(self.table["session.retry"].keys[0]) if self.table["session.retry"].keys else "/retry"
+                yield ChatPane(signs=self._signs, retry_hint=f"{retry} asks again", id="chat")
             yield Rule("vertical", id="rule")
             with Vertical(id="side"):
                 yield DiffPane(signs=self._signs, id="diff")
                 yield Rule(id="split")
                 yield ToolLogPane(signs=self._signs, id="tools")
-        yield Approval(self.table, id="approval")
+        yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield PromptBox(
             Prompt(
                 self.table,
@@ -116,7 +116,7 @@ class MainScreen(Screen[None]):
         self._bridge.add(header, "status")
         self._bridge.add(self.query_one(TabLine), "chat", "files", "tools")
         self._bridge.add(self.query_one(Welcome), "status", "providers")
-        self._bridge.add(self.query_one(Approval), "tools")
+        self._bridge.add(self.query_one(ApprovalBar), "tools")
         self.run_worker(self._bridge.run(), name="bridge")
         self._prompt.focus()
         self._begin()
@@ -136,25 +136,19 @@ class MainScreen(Screen[None]):
             self._session.submit(self._preferences.first_prompt)
 
     def _batched(self, sync: Callable[[], None]) -> None:
-        with self.app.batch_update():
+        with self._patchbay.batch_update():
             sync()
 
     # ---- views
 
     def sync(self, state: SessionState) -> None:
-        """What depends on the whole screen: the first screen, the waiting question, the bell."""
+        """Whether there is a conversation yet."""
         begun = any(isinstance(entry, PromptEntry | AnswerEntry) for entry in state.transcript[:8])
         self.set_class(not begun and not state.queued, "welcome")
-        asked = state.approvals[0].approval_id if state.approvals else None
-        if asked == self._asked:
-            return
-        self._asked = asked
-        if asked is None:
-            self._prompt.focus()
-            return
-        self.query_one(Approval).focus()
-        if not self.app.app_focus:
-            self.app.bell()
+
+    @property
+    def _patchbay(self) -> App[Ending]:
+        return cast("App[Ending]", self.app)
 
     @property
     def _welcome_shown(self) -> bool:
@@ -174,7 +168,7 @@ class MainScreen(Screen[None]):
         pane = event.widget.id if event.widget.id in PANES else None
         if pane is not None:
             self._show(pane)
-        context: Context = "approval" if isinstance(event.widget, Approval) else "prompt"
+        context: Context = "approval" if isinstance(event.widget, ApprovalBar) else "prompt"
         self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
 
     def _show(self, pane: str) -> None:
@@ -193,7 +187,7 @@ class MainScreen(Screen[None]):
         text = event.text
         if not text:
             if self._session.state.model is None and self._welcome_shown:
-                self.app.exit(Ending.DEMO)
+                self._patchbay.exit(Ending.DEMO)
             return
         command = self.table.parse_command(text)
         if command is not None:
@@ -222,14 +216,24 @@ class MainScreen(Screen[None]):
     def on_prompt_edit_requested(self, event: Prompt.EditRequested) -> None:
         """The person's own editor takes the terminal; what they wrote comes back into the prompt."""
         try:
-            with self.app.suspend():
+            with self._patchbay.suspend():
                 text = edit_text(event.text, os.environ)
         except (EditorError, SuspendNotSupported) as error:
             self.notify(str(error) or "This terminal cannot be handed to an editor.", severity="error", markup=False)
             return
         self._prompt.replace_all(text)
 
-    def on_approval_answered(self, event: Approval.Answered) -> None:
+    def on_approval_bar_appeared(self) -> None:
+        """A question waits: its keys work at once (after its deaf moment), and somebody who is away hears it."""
+        self.query_one(ApprovalBar).focus()
+        if not self._patchbay.app_focus:
+            self._patchbay.bell()
+
+    def on_approval_bar_gone(self) -> None:
+        """Back to the prompt."""
+        self._prompt.focus()
+
+    def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
         """A person's answer to the question that waits."""
         self._session.resolve(event.approval_id, event.decision, event.comment)
 
@@ -245,15 +249,15 @@ class MainScreen(Screen[None]):
 
     def action_show_help(self) -> None:
         """The key help."""
-        self.app.push_screen(HelpScreen(self.table))
+        self._patchbay.push_screen(HelpScreen(self.table))
 
     def action_command_palette(self) -> None:
         """Textual's palette over our actions."""
-        self.app.action_command_palette()
+        self._patchbay.action_command_palette()
 
     def action_switch_model(self) -> None:
         """The switcher; servers are asked again while it is open."""
-        switcher = ProviderSwitcher(self.table, self._session.state, signs=self._signs)
+        switcher = ProviderSwitcher(self._session.state, signs=self._signs)
         self._bridge.add(switcher, "providers", "status")
 
         def chosen(ref: ModelRef | None) -> None:
@@ -262,7 +266,7 @@ class MainScreen(Screen[None]):
             if ref is not None:
                 self._select(str(ref))
 
-        self.app.push_screen(switcher, chosen)
+        self._patchbay.push_screen(switcher, chosen)
         self.run_worker(self._control.refresh(), name="refresh", exclusive=True)
 
     def _select(self, text: str) -> None:
@@ -272,8 +276,9 @@ class MainScreen(Screen[None]):
             self.notify(str(error), severity="error", timeout=10, markup=False)
 
     def action_cancel(self) -> None:
-        """Stop what runs; with nothing running, go back to the prompt."""
-        if (not self._prompt.has_focus and self._asked is None) or not self._session.cancel():
+        """From a pane back to the prompt; there, stop what runs."""
+        in_pane = self.focused is not None and self.focused.id in PANES
+        if in_pane or not self._session.cancel():
             self._prompt.focus()
 
     def action_retry(self) -> None:
@@ -345,20 +350,20 @@ class MainScreen(Screen[None]):
 
     def action_next_theme(self) -> None:
         """The next of our themes."""
-        self._set_theme(next_theme(self.app.theme))
+        self._set_theme(next_theme(self._patchbay.theme))
 
     def _set_theme(self, name: str) -> None:
-        if name not in self.app.available_themes:
-            known = ", ".join(sorted(theme for theme in self.app.available_themes if theme.startswith("patchbay")))
+        if name not in self._patchbay.available_themes:
+            known = ", ".join(sorted(theme for theme in self._patchbay.available_themes if theme.startswith("patchbay")))
             self.notify(f"There is no theme {name!r}. There are: {known}", severity="warning", markup=False)
             return
-        self.app.theme = name
+        self._patchbay.theme = name
 
     def action_interrupt(self) -> None:
         """Copy what is selected; else, the second time, quit. What was written stays where it is saved."""
         selected = self.get_selected_text()
         if selected:
-            self.app.copy_to_clipboard(selected)
+            self._patchbay.copy_to_clipboard(selected)
             self.clear_selection()
             self.notify("Copied.", timeout=2, markup=False)
             return
@@ -371,7 +376,7 @@ class MainScreen(Screen[None]):
 
     def action_quit(self) -> None:
         """Leave; the session is on disk."""
-        self.app.exit(Ending.QUIT)
+        self._patchbay.exit(Ending.QUIT)
 
 
 def _short(file: Path) -> str:

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from ..engine.events import CostSource
 from ..engine.state import AnswerEntry, SessionState
-from . import amounts
 
 
 @dataclass(slots=True)
@@ -28,7 +27,7 @@ def cost_report(state: SessionState) -> str:
         return "Nothing was spent yet: no request was made in this session."
     total = sum((each.amount for each in sums.values()), Decimal(0))
     unknown = sum(each.unknown for each in sums.values())
-    lines = [f"Session: {amounts.money(total)}" + (f" and {unknown} calls of unknown price" if unknown else "")]
+    lines = [f"Session: {_exact(total)}" + (f" and {unknown} calls of unknown price" if unknown else "")]
     for name, each in sums.items():
         lines.append(f"{name}: {_amount(each)}, {each.calls} calls ({_sources(each)})")
     return "\n".join(lines)
@@ -78,8 +77,13 @@ def _answers(state: SessionState) -> Iterator[AnswerEntry]:
 def _amount(each: _Sum) -> str:
     if each.unknown == each.calls:
         return "unknown"
-    return amounts.money(each.amount) + (f" and {each.unknown} unknown" if each.unknown else "")
+    return _exact(each.amount) + (f" and {each.unknown} unknown" if each.unknown else "")
 
 
 def _sources(each: _Sum) -> str:
     return ", ".join(sorted(source.value for source in each.sources))
+
+
+def _exact(amount: Decimal) -> str:
+    """Every digit of a sum: these numbers are compared with bills."""
+    return f"${amount.normalize():f}" if amount else "$0.00"

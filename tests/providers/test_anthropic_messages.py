@@ -449,7 +449,8 @@ def test_and_to_nobody_else(other: dict[str, str]) -> None:
 def test_images_and_blank_text() -> None:
     image = ImageBlock(media_type="image/png", data_base64="QQ==")
     made = body(UserMessage(blocks=(TextBlock(text=" "), image)), said(TextBlock(text="\n")), prompt("y"))
-    assert [message["role"] for message in made["messages"]] == ["user", "user"]
-    assert made["messages"][0]["content"] == [
-        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}, **MARK}
+    (message,) = made["messages"]
+    assert message["content"] == [
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "QQ=="}},
+        {"type": "text", "text": "y", **MARK},
     ]

@@ -10,7 +10,7 @@ Give the same ``Strip`` object for the same look: the cache goes by identity.
 """
 
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import NamedTuple, Self, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -88,6 +88,8 @@ class LinePane(ScrollView, can_focus=True):
         self._own_scroll = False
         self._idle_waits = False
         self._painted: LRUCache[int, _Painted] = LRUCache(PAINTED_ROWS)
+        self._frame: list[Strip | None] = []
+        self._thumb = (0, 0)
 
     # ---- what a subclass gives
 
@@ -203,11 +205,14 @@ class LinePane(ScrollView, can_focus=True):
         self._scroll_to(x, y, animate=False)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """A person's scrolling decides whether the tail is followed."""
-        super().watch_scroll_y(old_value, new_value)
+        """Move what is painted; a person's scrolling decides whether the tail is followed."""
+        before, now = round(old_value), round(new_value)
+        self._place_thumb()
+        if before != now:
+            self._shift_frame(now - before)
         if self._own_scroll:
             return
-        self.following = round(new_value) >= self.max_scroll_y
+        self.following = now >= self.max_scroll_y
         if self.following and self._unseen:
             self._unseen = False
             self.refresh(self._hint_region())
@@ -217,7 +222,7 @@ class LinePane(ScrollView, can_focus=True):
         if silent:
             self.set_reactive(Widget.scroll_y, float(row))
             self.set_reactive(cast("Reactive[float]", Widget.scroll_target_y), float(row))
-            self.vertical_scrollbar.position = row
+            self._place_thumb()
             return
         self._own_scroll = True
         try:
@@ -228,9 +233,17 @@ class LinePane(ScrollView, can_focus=True):
     def _resize_virtual(self) -> None:
         """Tell the scrollbar, not the layout: setting ``virtual_size`` itself would arrange the whole screen."""
         self.set_reactive(cast("Reactive[Size]", Widget.virtual_size), Size(self._width, self._total))
-        height = self.scrollable_content_region.height
-        self.vertical_scrollbar.window_virtual_size = self._total
-        self.vertical_scrollbar.window_size = height
+        self._place_thumb()
+
+    def _place_thumb(self) -> None:
+        """Tell the scrollbar where we are, if that would show: painting it costs as much as all the rows."""
+        height, total = self.scrollable_content_region.height, max(self._total, 1)
+        thumb = max(8, 8 * height * height // total)
+        place = (thumb, round(self.scroll_y * (8 * height - thumb) / max(1, total - height)))
+        if place != self._thumb:
+            self._thumb = place
+            bar = self.vertical_scrollbar
+            bar.window_virtual_size, bar.window_size, bar.position = self._total, height, self.scroll_y
 
     def _refresh_rows(self, first: int, last: int) -> None:
         visible = range(self.scroll_offset.y, self.scroll_offset.y + self.scrollable_content_region.height)
@@ -271,14 +284,41 @@ class LinePane(ScrollView, can_focus=True):
 
     # ---- painting
 
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Paint these regions anew, or all rows. The compositor asks for every row with each frame: see ``_frame``."""
+        if not regions:
+            self._frame = []
+        for region in regions:
+            for y in range(max(0, region.y), min(region.bottom, len(self._frame))):
+                self._frame[y] = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def _shift_frame(self, rows: int) -> None:
+        """The view moved: rows that stay in view are finished already, only their place is another one."""
+        kept = self._frame[max(0, rows) : len(self._frame) + min(0, rows)]
+        new: list[Strip | None] = [None] * min(abs(rows), len(self._frame))
+        self._frame = kept + new if rows > 0 else new + kept
+        for y in {len(self._frame) - 1, len(self._frame) - 1 - rows} & set(range(len(self._frame))):
+            self._frame[y] = None
+        super().refresh(self.size.region)
+
     def render_lines(self, crop: Region) -> list[Strip]:
         """Finished rows for the compositor, past the styles cache: nothing here has borders, padding or tints."""
-        width = self.outer_size.width
+        width, height = self.outer_size
+        if len(self._frame) != height:
+            self._frame = [None] * height
         selection = self.text_selection
-        strips = [self._finished(y, width, selection) for y in crop.line_range]
         background = self.background_colors[1]
-        for line_filter in self.get_line_filters():
-            strips = [strip.apply_filter(line_filter, background) for strip in strips]
+        filters = self.get_line_filters()
+        strips: list[Strip] = []
+        for y in crop.line_range:
+            strip = self._frame[y]
+            if strip is None:
+                strip = self._finished(y, width, selection)
+                for line_filter in filters:
+                    strip = strip.apply_filter(line_filter, background)
+                self._frame[y] = strip
+            strips.append(strip)
         if crop.column_span != (0, width):
             strips = [strip.crop(*crop.column_span) for strip in strips]
         return strips
