@@ -25,7 +25,7 @@ from .errors import (
     unusable,
     unusable_key,
 )
-from .events import JsonObject, ResponseError, ResponseEvent
+from .events import JsonObject, JsonValue, ResponseError, ResponseEvent
 from .json_values import parse_json
 from .messages import ChatRequest
 from .model_rows import model_facts, model_id, model_rows
@@ -134,7 +134,7 @@ class DialectProvider(ABC):
         try:
             async with (
                 asyncio.timeout(AVAILABLE_TIMEOUT_S),
-                self._client().stream("GET", self._url(self.models_path), headers=self._headers()) as reply,
+                self._client().stream("GET", self.url(self.models_path), headers=self._headers()) as reply,
             ):
                 return reply.status_code < 500
         except (httpx.HTTPError, httpx.InvalidURL, ResponseFailure, OSError):  # a timeout is an OSError
@@ -157,7 +157,8 @@ class DialectProvider(ABC):
             )
         return self._pool
 
-    def _url(self, path: str) -> str:
+    def url(self, path: str) -> str:
+        """The address of a path after the base URL."""
         return self.endpoint.base_url.rstrip("/") + path
 
     def _headers(self) -> dict[str, str]:
@@ -178,7 +179,7 @@ class DialectProvider(ABC):
         headers = {"Accept-Encoding": "identity", **headers}
         watchdog = _Watchdog(self.endpoint, decoder)
         async with AsyncExitStack() as stack:
-            asked = self._client().stream("POST", self._url(self.ask_path), content=content, headers=headers)
+            asked = self._client().stream("POST", self.url(self.ask_path), content=content, headers=headers)
             async with watchdog.limit():
                 reply = await stack.enter_async_context(asked)
                 if not reply.is_success:
@@ -199,11 +200,25 @@ class DialectProvider(ABC):
         text = await _read_at_most(reply, MAX_ERROR_BYTES)
         return classify_reply(self.endpoint, reply.status_code, text, reply.headers)
 
+    async def fetch(self, method: str, path: str, content: JsonObject | None = None) -> JsonValue:
+        """A JSON document other than an answer. Raises ``ResponseFailure`` and what httpx raises."""
+        async with (
+            asyncio.timeout(LISTING_TIMEOUT_S),
+            self._client().stream(method, self.url(path), headers=self._headers(), json=content) as reply,
+        ):
+            if not reply.is_success:
+                raise ResponseFailure(await self._refusal(reply))
+            text = await _read_at_most(reply, MAX_LISTING_BYTES)
+        try:
+            return parse_json(text)
+        except ValueError:
+            reason = f"{self.url(path)} answered, but not in JSON. Is the base URL right?"
+            raise ResponseFailure(unusable(self.endpoint, reason)) from None
+
     async def _model_rows(self) -> list[JsonObject]:
         """The server's list of models. Raises ``ProviderConfigError``."""
         try:
-            async with asyncio.timeout(LISTING_TIMEOUT_S):
-                return await self._fetch_model_rows()
+            return model_rows(await self.fetch("GET", self.models_path))
         except ResponseFailure as failure:
             problem = failure.error.message
         except TimeoutError:
@@ -211,18 +226,6 @@ class DialectProvider(ABC):
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
             problem = connection_failed(self.endpoint, failure).message
         raise ProviderConfigError(problem)
-
-    async def _fetch_model_rows(self) -> list[JsonObject]:
-        url = self._url(self.models_path)
-        async with self._client().stream("GET", url, headers=self._headers()) as reply:
-            if not reply.is_success:
-                raise ResponseFailure(await self._refusal(reply))
-            text = await _read_at_most(reply, MAX_LISTING_BYTES)
-        try:
-            return model_rows(parse_json(text))
-        except ValueError:
-            reason = f"{url} lists no models: what came is no JSON. Is the base URL right?"
-            raise ResponseFailure(unusable(self.endpoint, reason)) from None
 
 
 class _Watchdog:

@@ -30,6 +30,8 @@ from .messages import ChatRequest, TextBlock, UserMessage
 
 _NOT_REPLAYED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers about the bytes on the wire, which a recorded body no longer is."""
+_FAMILIES = {"ollama_native": "ollama"}
+"""Families that go by another name than their dialect."""
 _REQUEST = ChatRequest(model="recorded", messages=(UserMessage(blocks=(TextBlock(text="recorded"),)),))
 _SSE_BEGINNINGS = ("data:", "event:", "id:", "retry:", ":")
 
@@ -171,6 +173,7 @@ def read_case(path: Path) -> Case:
     if content is None:
         raise ValueError("no JSON object")
     body = content.get("body")
+    family = as_text(content.get("family"))
     headers = {
         name: as_text(value)
         for name, value in as_object(content.get("response_headers")).items()
@@ -182,7 +185,7 @@ def read_case(path: Path) -> Case:
         headers["content-type"] = content_type
     return Case(
         name=as_text(content.get("id")) or path.stem,
-        dialect=as_text(content.get("family")),
+        dialect=_FAMILIES.get(family, family),
         listing=content.get("kind") == "models",
         status=as_count(content.get("status")) or 200,
         headers=headers,

@@ -149,7 +149,7 @@ class _Pipe:
         start = self.last_read = self._loop.time()
         while self._open and self._loop.time() - start < _DRAIN_S:
             silence = self._loop.time() - self.last_read
-            if silence >= _DRAIN_IDLE_S:
+            if self._pause is None and silence >= _DRAIN_IDLE_S:
                 return
             await asyncio.sleep(_DRAIN_IDLE_S - silence if self._pause is None else _WINDOW_S)
 
@@ -208,7 +208,7 @@ class _Group:
         if running and not self._asked:
             self._signal(signal.SIGTERM)
         survivors = self._signal(signal.SIGKILL) and not running
-        for _ in range(0):  # a process may start another between the look and the kill
+        for _ in range(5):  # a process may start another between the look and the kill
             escaped = _marked(self._mark)
             if not escaped:
                 break

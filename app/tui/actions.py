@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import combinations
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from textual.binding import Binding
 from textual.keys import Keys
@@ -23,7 +23,6 @@ from textual.widgets import TextArea
 Context: TypeAlias = Literal["global", "chat", "diff", "tools", "prompt", "approval", "switcher"]
 """Where an action works: everywhere, or while that part of the screen has the focus."""
 
-CONTEXTS: tuple[Context, ...] = get_args(Context)
 CONTEXT_TITLES: Mapping[Context, str] = {
     "global": "Everywhere",
     "prompt": "Prompt",
@@ -57,7 +56,7 @@ class Action:
     hint: str = ""
     """The word in the footer."""
     show: bool = False
-    """Whether the footer names it."""
+    """Whether the footer names it. A question names its own keys: which of them work depends on it."""
 
     @property
     def name(self) -> str:
@@ -108,32 +107,11 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="prompt.history_previous", title="Earlier prompt (on the first line)", keys=("up",), context="prompt"),
     Action(id="prompt.history_next", title="Later prompt (on the last line)", keys=("down",), context="prompt"),
     Action(id="prompt.edit_externally", title="Write in $EDITOR", keys=("ctrl+g",), context="prompt", hint="editor"),
-    Action(id="approval.once", title="Yes, this once", keys=("y",), context="approval", hint="once", show=True),
-    Action(
-        id="approval.session",
-        title="Yes, for this session",
-        keys=("s",),
-        context="approval",
-        hint="this session",
-        show=True,
-    ),
-    Action(
-        id="approval.always",
-        title="Yes, always for this pattern",
-        keys=("p",),
-        context="approval",
-        hint="always",
-        show=True,
-    ),
-    Action(id="approval.deny", title="No", keys=("n",), context="approval", hint="no", show=True),
-    Action(
-        id="approval.comment",
-        title="No, and say why",
-        keys=("c",),
-        context="approval",
-        hint="no, with a comment",
-        show=True,
-    ),
+    Action(id="approval.once", title="Yes, this once", keys=("y",), context="approval", hint="once"),
+    Action(id="approval.session", title="Yes, for this session", keys=("s",), context="approval", hint="this session"),
+    Action(id="approval.always", title="Yes, always for this pattern", keys=("p",), context="approval", hint="always"),
+    Action(id="approval.deny", title="No", keys=("n",), context="approval", hint="no"),
+    Action(id="approval.comment", title="No, and say why", keys=("c",), context="approval", hint="comment"),
     Action(id="chat.next", title="Next message", keys=("j",), context="chat"),
     Action(id="chat.previous", title="Previous message", keys=("k",), context="chat"),
     Action(id="chat.unfold", title="Unfold or fold", keys=("enter", "space"), context="chat", hint="unfold", show=True),

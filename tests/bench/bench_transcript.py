@@ -14,12 +14,13 @@ import sys
 import time
 from dataclasses import dataclass, replace
 
-from patchbay.app.engine.state import AnswerEntry, Entry, PromptEntry, SessionState, StreamText, TextPart
-from patchbay.app.tui.panes.chat import ChatPane
-from patchbay.providers.base import ModelRef
 from textual.app import App, ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.widgets import Input
+
+from patchbay.app.engine.state import AnswerEntry, Entry, PromptEntry, SessionState, StreamText, TextPart
+from patchbay.app.tui.panes.chat import ChatPane
+from patchbay.providers.base import ModelRef
 
 SIZE = (160, 48)
 CHUNK = 16

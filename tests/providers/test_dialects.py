@@ -56,7 +56,7 @@ def values(dialect: str) -> st.SearchStrategy[Any]:
         lambda inner: (
             st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS[dialect].split()), inner, max_size=6)
         ),
-        max_leaves=20,
+        max_leaves=12,
     )
 
 
@@ -108,6 +108,73 @@ def test_any_bytes(dialect: str, body: bytes, size: int) -> None:
 def test_any_document(dialect: str, data: st.DataObject) -> None:
     provider = DIALECTS[dialect](endpoint(dialect))
     check_grammar(events_of(provider, json.dumps(data.draw(values(dialect))).encode(), 10_000))
+
+
+SAMPLES: dict[str, list[Any]] = {
+    "openai_chat": [
+        {"id": "r", "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "reasoning": "T"}}]},
+        {"choices": [{"delta": {"reasoning_details": [{"type": "reasoning.text", "text": "T", "index": 0}]}}]},
+        {"choices": [{"index": 0, "delta": {"content": "a"}}]},
+        {"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "t"}}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": '{"p"'}}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"function": {"arguments": ":1}"}}]}}]},
+        {"choices": [{"delta": {"tool_calls": [{"id": "d", "function": {"name": "u", "arguments": "{}"}}]}}]},
+        {"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]},
+        {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}},
+        {"error": {"message": "no"}},
+        "[DONE]",
+    ],
+    "anthropic_messages": [
+        {"type": "message_start", "message": {"id": "m", "content": [], "usage": {"input_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "signature": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "T"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "s"}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "id": "t", "name": "n"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "input_json_delta", "partial_json": "{}"}},
+        {"type": "content_block_stop", "index": 1},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "server_tool_use", "id": "s"}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "a"}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "citations_delta", "citation": {}}},
+        {"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 2}},
+        {"type": "message_stop"},
+        {"type": "error", "error": {"message": "no"}},
+    ],
+    "openai_responses": [
+        {"type": "response.created", "response": {"id": "r"}},
+        {"type": "response.output_item.added", "output_index": 0, "item": {"type": "reasoning"}},
+        {"type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": 0, "delta": "T"},
+        {"type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": 1, "delta": "U"},
+        {"type": "response.output_item.done", "output_index": 0, "item": {"type": "reasoning", "summary": []}},
+        {"type": "response.output_text.delta", "output_index": 1, "delta": "a"},
+        {"type": "response.output_item.done", "output_index": 1, "item": {"type": "message", "id": "m"}},
+        {"type": "response.output_item.added", "output_index": 1, "item": {"type": "function_call", "name": "t"}},
+        {"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{"},
+        {"type": "response.output_item.done", "output_index": 1, "item": {"type": "function_call", "arguments": "{}"}},
+        {"type": "response.output_item.done", "output_index": 0, "item": {"type": "web_search_call"}},
+        {"type": "response.incomplete", "response": {"incomplete_details": {"reason": "max_output_tokens"}}},
+        {"type": "response.completed", "response": {"usage": {"input_tokens": 1}}},
+        {"type": "error", "message": "no"},
+    ],
+    "ollama": [
+        {"model": "m", "message": {"thinking": "T"}},
+        {"message": {"content": "a"}},
+        {"message": {"tool_calls": [{"id": "c", "function": {"name": "t", "arguments": {"p": 1}}}]}},
+        {"message": {"tool_calls": [{"function": {"name": "t"}}, {"function": {}}]}},
+        {"message": {}, "done": True, "done_reason": "length", "eval_count": 1},
+        {"error": "no"},
+    ],
+}
+
+
+@pytest.mark.parametrize("dialect", ALL)
+@given(data=st.data())
+def test_sensible_events_in_any_order(dialect: str, data: st.DataObject) -> None:
+    provider = DIALECTS[dialect](endpoint(dialect))
+    chosen = data.draw(st.lists(st.sampled_from(SAMPLES[dialect]), max_size=25))
+    form = "{}\n" if provider.json_lines else "data: {}\n\n"
+    lines = (form.format(each if isinstance(each, str) else json.dumps(each)) for each in chosen)
+    check_grammar(events_of(provider, "".join(lines).encode(), 10_000))
 
 
 @pytest.mark.parametrize("dialect", ALL)

@@ -349,7 +349,7 @@ async def test_models_are_listed(listing: bytes) -> None:
 @pytest.mark.parametrize(
     ("server", "part"),
     [
-        (Server(b"<html>", status=200), "no JSON"),
+        (Server(b"<html>", status=200), "not in JSON"),
         (Server(b'{"error": {"message": "bad key"}}', status=401), "bad key"),
         (Server(fails=httpx.ConnectError("refused")), "cannot connect"),
     ],

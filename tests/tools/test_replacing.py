@@ -95,6 +95,7 @@ def test_tolerance_deletes_whole_lines() -> None:
         ("a\r\n", "a\r\n", "a\n", "same"),
         ("1\tfoo\n", "12\tbar\n13\tbaz", "x", "line numbers"),
         ("  a:\n      b\n        c\n", "a:\n  b\n  c", "a:\n  z\n  c", "indentation"),
+        ("  f  g {\n    x\n  }\n", "f g {\n    x\n  }", "f {\n  y\n}", "indentation"),
     ],
 )
 def test_refused_with_the_cause(text: str, old: str, new: str, cause: str) -> None:

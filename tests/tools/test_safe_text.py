@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 
 from patchbay.tools.safe_text import SafeTextStream, reveal, safe_line, safe_text
 
-SPLIT = "\x1b [ ] P \\ \x07 \x9b \x9d \x90 \x9c \r \n \t 0; 31 m ( B abc \u200d \U0001f469 \ufe0f \u202e \x18 \x00 \x7f \ud800 é"
+SPLIT = (
+    "\x1b [ ] P \\ \x07 \x9b \x9d \x90 \x9c \r \n \t 0; 31 m ( B abc "
+    "\u200d \U0001f469 \ufe0f \u202e \x18 \x00 \x7f \ud800 é"
+)
 PIECES = st.lists(st.sampled_from([*SPLIT.split(" "), " "]), max_size=30).map("".join)
 
 

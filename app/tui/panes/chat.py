@@ -8,8 +8,12 @@ and selected), so it can be made again from it at any moment.
 import time
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
+from typing import ClassVar
+
+from textual.binding import BindingType
 
 from ...engine.state import Entry, SessionState, ToolRun
+from ..actions import bindings
 from ..transcript.cells import Cell, LinesCell, ThoughtCell
 from ..transcript.entries import AnswerView, EntryView, Surroundings, entry_key, view_entry
 from ..transcript.palette import UNICODE_SIGNS, Signs
@@ -18,7 +22,9 @@ from ..transcript.rows import MUTED, plain_line
 
 
 class ChatPane(CellPane):
-    """The conversation. Keys are the action table's: it calls the methods, and gives the hints as text."""
+    """The conversation. Its keys are the action table's; hints that name keys are given as text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("chat")]
 
     def __init__(
         self,
@@ -75,6 +81,10 @@ class ChatPane(CellPane):
         for cell in thoughts:
             cell.folded = folded
         self.cells_changed(thoughts)
+
+    action_next = CellPane.select_next_cell
+    action_previous = CellPane.select_previous_cell
+    action_unfold = CellPane.toggle_selected
 
     # ---- from state to cells
 

@@ -76,18 +76,17 @@ class DiffPane(LinePane):
         """Show what changed; nothing happens unless files or questions did."""
         if state.files is self._files and state.approvals is self._approvals:
             return
-        known = {approval.approval_id for approval in self._approvals}
+        before = {change.key: change for change in self._changes}
+        known = {change.key.approval_id for change in self._changes}
         self._files, self._approvals = state.files, state.approvals
         proposed = [change for approval in state.approvals for change in _proposed(approval)]
-        before = {change.key: change.source for change in self._changes}
-        self._changes = [_Change(_Key(file.path), file) for file in state.files] + proposed[::-1]
-        if any(change.key.approval_id not in known for change in proposed):
-            self._pinned = False
+        # The oldest question is answered first, so it is the nearest; a question never changes.
+        self._changes = [_Change(_Key(file.path), file) for file in state.files]
+        self._changes += [before.get(change.key, change) for change in reversed(proposed)]
         now = {change.key: change.source for change in self._changes}
-        key = self._key if self._pinned and self._key in now else next(reversed(now), None)
-        if key is None:
-            self._show(None)
-        elif key != self._key or now[key] is not before[key]:
+        self._pinned &= self._key in now and all(change.key.approval_id in known for change in proposed)
+        key = self._key if self._pinned else next(reversed(now), None)
+        if key is None or key != self._key or now[key] is not before[key].source:
             self._show(key, keep=self._pinned)
         else:
             self._refresh_header()
@@ -176,7 +175,7 @@ class DiffPane(LinePane):
     def _go_to_hunk(self, hunk: int) -> None:
         self._pinned = True
         self._hunk = hunk
-        self._scroll_to_hunk()
+        self._scroll_keeping_hunk(self._hunk_row())
         self._strips.clear()
         self.refresh()
 
@@ -202,11 +201,8 @@ class DiffPane(LinePane):
             return
         self._sheet = self._new_sheet(self.content_width)
         self._strips.clear()
-        # As if following: a diff that grew is no news below, and no tail is followed afterwards.
-        self.following = True
-        self.rows_changed(1 + len(self._sheet.rows))
-        self.following = False
-        self.scroll_to(y=self._hunk_row() if to_hunk else top)
+        self.rows_changed(1 + len(self._sheet.rows), news=False)
+        self._scroll_keeping_hunk(self._hunk_row() if to_hunk else top)
         self.refresh()
 
     def _hunk_row(self) -> int:
@@ -214,14 +210,17 @@ class DiffPane(LinePane):
         firsts = self._sheet.firsts if self._sheet is not None else []
         return max(0, firsts[self._hunk] - 1) if 0 < self._hunk < len(firsts) else 0
 
-    def _scroll_to_hunk(self) -> None:
+    def _scroll_keeping_hunk(self, row: int) -> None:
+        """Scroll without another hunk becoming the current one: the last may be too near the end to be on top."""
         hunk = self._hunk
-        self.scroll_to(y=self._hunk_row())
+        self.scroll_to(y=row)
         self._hunk = hunk
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Scrolling chooses the hunk that is read; the end of a diff is no tail to follow."""
         super().watch_scroll_y(old_value, new_value)
+        if self._own_scroll:
+            return
         self.following = False
         firsts = self._sheet.firsts if self._sheet is not None else []
         top = round(new_value) + 1
@@ -312,7 +311,7 @@ class DiffPane(LinePane):
         hunks = len(self._subject.diff.hunks)
         words = f"hunk {self._hunk + 1}/{hunks}  " if hunks else ""
         newest = self._changes[-1].key
-        newer: list[Span] = [("newer change  ", Look(role="accent"))] if self._key != newest else []
+        newer: list[Span] = [("newer  ", Look(role="accent"))] if self._key != newest else []
         return [*newer, (f"{words}file {self._place() + 1}/{len(self._changes)}", MUTED)]
 
 
@@ -333,14 +332,17 @@ def _subject(key: _Key | None, source: FileDiff | TextDiff | None) -> Subject:
     before = source.before or ""
     diff = diff_texts(before, source.after)
     diff = TextDiff(hunks=diff.hunks, added=diff.added, removed=diff.removed, path=key.path, created=source.created)
-    words = (
-        ""
-        if diff.hunks
-        else "The file is empty."
-        if source.created
-        else "Nothing differs any more from before this session."
-    )
+    if diff.hunks:
+        words = _line_ends(before, source.after)
+    else:
+        words = "The file is empty." if source.created else "Nothing differs any more from before this session."
     return Subject(path=key.path, diff=diff, before=before, after=source.after, words=words)
+
+
+def _line_ends(before: str, after: str) -> str:
+    """Words for a difference that cannot be seen."""
+    old, new = ("CRLF" if "\r\n" in text else "LF" for text in (before, after))
+    return f"Line ends changed from {old} to {new}." if old != new and before and after else ""
 
 
 def _end_of(path: str, room: int, more: str) -> str:

@@ -88,7 +88,8 @@ class _Side:
 
 def shown_text(line: str) -> str:
     """A line of a file as it is painted: no control characters, tabs as spaces, not endless."""
-    return safe_line(expand_tabs(line[:LONGEST_LINE].removesuffix("\r")))
+    text = safe_line(expand_tabs(line[:LONGEST_LINE].removesuffix("\r")))
+    return text if len(line) <= LONGEST_LINE else f"{text} [{len(line) - LONGEST_LINE:,} more characters]"
 
 
 class Sheet:
@@ -99,7 +100,7 @@ class Sheet:
         self._wide = wide
         self._width = width
         self._hunks = subject.diff.hunks
-        self._digits = max(3, *(len(str(_last_number(hunk))) for hunk in self._hunks), 3)
+        self._digits = max(3, max((len(str(_last_number(hunk))) for hunk in self._hunks), default=0))
         self._sides = _sides(subject)
         self._minus = "-" if signs == ASCII_SIGNS else "−"
         self.rows: list[_Row] = list(self._laid_out(subject))
@@ -159,7 +160,7 @@ class Sheet:
             end = hunk.old_start + sum(line.sign != "+" for line in hunk.lines)
             if budget <= 0:
                 break
-        if budget < 0 or (self._hunks and end <= self._hunks[-1].old_start and budget <= 0):
+        if sum(len(hunk.lines) for hunk in self._hunks) > MOST_LINES:
             yield from self._said(
                 f"Only the first {MOST_LINES:,} lines of this diff are shown; open the file for more."
             )
@@ -213,8 +214,7 @@ class Sheet:
         old, new = self._sides[hunk if len(self._sides) > 1 else 0]
         coloured = new.line(line.new or 0, text) if line.old is None or line.new else old.line(line.old, text)
         rows = [row.spans for row in wrap(coloured, room, words=False)]
-        long = len(line.text) > LONGEST_LINE
-        end = self._signs.more if long else " no newline at end" if line.unended and line.sign != " " else ""
+        end = " no newline at end" if line.unended and line.sign != " " else ""
         last = sum(cell_len(part) for part, _ in rows[-1])
         if end and last + cell_len(end) <= room:
             rows[-1] = (*rows[-1], (end, MUTED))

@@ -10,7 +10,7 @@ Give the same ``Strip`` object for the same look: the cache goes by identity.
 """
 
 from time import perf_counter
-from typing import NamedTuple, Self, cast
+from typing import ClassVar, NamedTuple, Self, cast
 
 from rich.segment import Segment
 from rich.style import Style
@@ -49,6 +49,9 @@ class LinePane(ScrollView, can_focus=True):
     Subclasses override ``line_at`` and, as needed, ``rewrap``, ``source_between``, ``idle_slice``,
     ``palette_changed`` and ``row_clicked``.
     """
+
+    STEADY_ROWS: ClassVar[bool] = False
+    """True when scrolling changes no row's look: then rows that stay in view are not asked for again."""
 
     DEFAULT_CSS = """
     LinePane {
@@ -164,9 +167,10 @@ class LinePane(ScrollView, can_focus=True):
         last = max(total, before) if last is None else last
         if target == top + shift:
             self._scroll_itself(target, silent=True)
-            self._refresh_rows(first, last)
         else:
             self._scroll_itself(target)
+            first, last = (0, total) if shift else (first, last)
+        self._refresh_rows(first, last)
         if news and not self.following and total > before + shift and not self._unseen:
             self._unseen = True
             self.refresh(self._hint_region())
@@ -295,6 +299,9 @@ class LinePane(ScrollView, can_focus=True):
 
     def _shift_frame(self, rows: int) -> None:
         """The view moved: rows that stay in view are finished already, only their place is another one."""
+        if not self.STEADY_ROWS:
+            self.refresh()
+            return
         kept = self._frame[max(0, rows) : len(self._frame) + min(0, rows)]
         new: list[Strip | None] = [None] * min(abs(rows), len(self._frame))
         self._frame = kept + new if rows > 0 else new + kept

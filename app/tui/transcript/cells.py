@@ -111,7 +111,7 @@ class PromptCell(Cell):
     """What a person asked, as typed. A long one (a paste) shows its beginning until it is unfolded."""
 
     def __init__(self, text: str, signs: Signs, *, queued: bool = False, gap: bool = True) -> None:
-        super().__init__(lead=((f"{signs.bar} ", MUTED if queued else Look(role="accent")),), gap=gap)
+        super().__init__(lead=((f"{signs.bar} ", MUTED if queued else Look(role="person")),), gap=gap)
         self._text = text
         self._signs = signs
         self._look = MUTED if queued else Look(bold=True)

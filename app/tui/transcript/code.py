@@ -48,10 +48,6 @@ _LOOKS: dict[_TokenType, Look] = {
     Generic.Prompt: Look(role="muted"),
     Generic.Error: Look(role="danger"),
 }
-_SLASH_COMMENTS = frozenset(
-    {"c", "cpp", "csharp", "java", "javascript", "typescript", "jsx", "tsx", "go", "swift", "kotlin", "scala"}
-    | {"php", "dart", "groovy", "less", "scss", "objective-c"}
-)
 _OPENER = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|//.*|/\*.*?\*/|(/\*)""")
 
 
@@ -70,7 +66,15 @@ class Highlighter:
         self._resumes = (
             isinstance(lexer, RegexLexer) and type(lexer).get_tokens_unprocessed is RegexLexer.get_tokens_unprocessed
         )
-        self._comments = lexer is not None and not _SLASH_COMMENTS.isdisjoint(lexer.aliases)
+        self._comments = lexer is not None and self._loses_comments(lexer)
+
+    def _loses_comments(self, lexer: Lexer) -> bool:
+        """True when ``/* */`` is a comment of the language but its lexer sees that only within one text."""
+        known, _ = self._lexed("/* x */", CodeState())
+        _, plain = self._lexed("x", CodeState())
+        _, opened = self._lexed("/* x", CodeState())
+        is_comment = known[:1] == [("/* x */", _LOOKS[Comment])] or "php" in lexer.aliases
+        return is_comment and len(opened.stack) <= len(plain.stack)
 
     def line(self, text: str, state: CodeState) -> tuple[Line, CodeState]:
         """One line (without its newline) as spans, and the state for the next."""

@@ -86,6 +86,8 @@ class Palette:
     text: str
     muted: str
     accent: str
+    person: str
+    """The bar beside a prompt."""
     speaker: str
     """The bar beside an answer."""
     ok: str
@@ -165,6 +167,7 @@ _NEAREST: Mapping[str, str] = {
     "removed": "error",
     "text": "foreground",
     "muted": "foreground-muted",
+    "person": "accent",
     "speaker": "secondary",
 }
 
@@ -217,6 +220,7 @@ DARK = Palette(
     text="#d8dce3",
     muted="#8d96a5",
     accent="#6cb2f5",
+    person="#6cb2f5",
     speaker="#b69cf0",
     ok="#7fc98b",
     warn="#e3b558",
@@ -241,6 +245,7 @@ LIGHT = Palette(
     text="#24292f",
     muted="#5d656e",
     accent="#0a5cad",
+    person="#0a5cad",
     speaker="#6a3fb5",
     ok="#1a6b2f",
     warn="#7d5200",

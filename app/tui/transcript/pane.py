@@ -25,6 +25,8 @@ CURSOR_WIDTH = 1
 class CellPane(LinePane):
     """A ``LinePane`` over a ``Column`` of cells."""
 
+    STEADY_ROWS = True
+
     def __init__(
         self,
         *,

@@ -170,12 +170,11 @@ def _break_wide(text: str, first: int, rest: int, *, words: bool) -> list[tuple[
     used = 0
     while index < count:
         limit = index
-        while limit < count and ends[limit] - used <= room:
+        while limit < count and (ends[limit] - used <= room or limit == index):
             limit += 1
         if limit == count:
             cuts.append((spans[index][0], len(text)))
             break
-        limit = max(limit, index + 1)
         stop = _break_before(text, spans, index, limit) if words else limit
         start, end = spans[index][0], spans[stop][0]
         cuts.append((start, _without_blanks(text, start, end) if words else end))

@@ -206,12 +206,12 @@ class Scanner:
 
     def _judge_under(self, kept: tuple[Container, ...], stripped: str, paragraph: Leaf) -> Step | None:
         """A line under a paragraph that changes what the paragraph is."""
-        if stripped[0] in "=-" and set(stripped) == {stripped[0]}:
-            return Step(Act.UNDERLINE, kept, level=1 if stripped[0] == "=" else 2)
         head = paragraph.lines[-1]
         delimits = stripped[0] in "|:-" and ("|" in head or "|" in stripped) and _DELIMITER.fullmatch(stripped)
         if delimits and len(split_cells(head)) == len(split_cells(stripped)):
             return Step(Act.DELIMIT, kept, stripped)
+        if stripped[0] in "=-" and set(stripped) == {stripped[0]}:
+            return Step(Act.UNDERLINE, kept, level=1 if stripped[0] == "=" else 2)
         return None
 
     def _item(self, kept: tuple[Container, ...], rest: str, *, interrupts: bool) -> tuple[Container, str] | None:

@@ -106,7 +106,7 @@ class ApprovalBar(Vertical, can_focus=True):
             return
         if before is None or before.approval_id != question.approval_id:
             self._deaf_until = self._clock() + DEAF_SECONDS
-            self._lines = preview_lines(question.preview)
+            self._lines = preview_lines(question)
             self._top = 0
             self._close_comment()
             self.display = True
@@ -244,9 +244,16 @@ class ApprovalBar(Vertical, can_focus=True):
         )
 
 
-def preview_lines(preview: str) -> list[str]:
-    """The preview's lines, with everything invisible made visible."""
-    return [expand_tabs(line[:_LINE_LIMIT]) for line in reveal(preview).rstrip("\n").split("\n")] if preview else []
+def preview_lines(question: ApprovalRequested) -> list[str]:
+    """The preview's lines, with everything invisible made visible.
+
+    The two header lines of a diff are left out when they name no other file than the title does.
+    """
+    lines = question.preview.rstrip("\n").split("\n") if question.preview else []
+    if len(lines) > 2 and lines[0].startswith("--- ") and lines[1].startswith("+++ "):
+        named = {line[4:].removeprefix(side) for line, side in zip(lines, ("a/", "b/"), strict=False)}
+        lines = lines[2:] if named <= {reveal(question.title), "/dev/null"} else lines
+    return [expand_tabs(line[:_LINE_LIMIT]) for line in lines]
 
 
 def title_content(question: ApprovalRequested, width: int, signs: Signs, others: int = 0) -> Content:
@@ -279,7 +286,7 @@ def keys_content(
     question: ApprovalRequested, table: ActionTable, width: int, signs: Signs, *, commenting: bool
 ) -> Content:
     """The keys that answer now, and only those."""
-    pattern = "" if question.pattern is None else elide(revealed_line(question.pattern), max(8, width - 66), signs.more)
+    pattern = "" if question.pattern is None else elide(revealed_line(question.pattern), max(8, width - 60), signs.more)
     if commenting:
         keys = [("Enter", "no, with this comment"), ("Esc", "back")]
     else:
@@ -288,7 +295,7 @@ def keys_content(
             "approval.session": "this session",
             "approval.always": f'always "{pattern}"' if question.pattern is not None else "",
             "approval.deny": "no",
-            "approval.comment": "no, with a comment",
+            "approval.comment": "comment",
         }
         keys = [(key_label(table[id].keys[0]), word) for id, word in words.items() if word and table[id].keys]
     return Content("   ").join(Content.assemble((key, "bold $accent"), " ", (word, "$text")) for key, word in keys)

@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from ..actions import CONTEXT_TITLES, CONTEXTS, Action, ActionTable, key_label
+from ..actions import CONTEXT_TITLES, Action, ActionTable, key_label
 
-_KEY_CELLS = 24
-_COLUMN_CELLS = 66
+_KEY_CELLS = 31
+_COLUMN_CELLS = 72
 """A column of the wide layout."""
 
 
@@ -40,7 +40,7 @@ class HelpScreen(ModalScreen[None]):
 
     def on_resize(self) -> None:
         """Two columns where they fit."""
-        columns = 2 if self.size.width >= 2 * _COLUMN_CELLS + 10 else 1
+        columns = 2 if self.size.width >= 2 * _COLUMN_CELLS + 16 else 1
         self.query_one("#help-text", Static).update(help_text(self._table, columns))
 
     def action_close(self) -> None:
@@ -48,12 +48,14 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss(None)
 
     def _title(self) -> Content:
-        return Content.assemble(("Keys and commands", "bold $accent"), ("   Esc closes   ↑ ↓ scroll", "$muted"))
+        return Content.assemble(
+            ("Keys and commands", "bold $accent"), ("   Esc closes   ↑ ↓ scroll", "not bold $muted")
+        )
 
 
 def help_text(table: ActionTable, columns: int) -> Content:
     """Every action, grouped by where it works, in one or two columns."""
-    groups = [list(_group(table, context)) for context in CONTEXTS]
+    groups = [list(_group(table, context)) for context in CONTEXT_TITLES]
     if columns == 1:
         return Content("\n").join(chain.from_iterable(groups))
     # The first groups belong to every moment of work, the rest to one pane each: halve by rows, not by groups.
@@ -79,6 +81,6 @@ def _group(table: ActionTable, context: str) -> Iterator[Content]:
 
 
 def _row(action: Action) -> Content:
-    keys = "  ".join(map(key_label, action.keys))
+    keys = " ".join(map(key_label, action.keys))
     slash = f"  /{action.slash} {action.argument}".rstrip() if action.slash else ""
     return Content.assemble((f"  {keys:<{_KEY_CELLS}}", "$accent"), (action.title, "$text"), (slash, "$muted"))

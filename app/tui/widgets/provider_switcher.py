@@ -25,14 +25,14 @@ from .. import amounts
 from ..actions import bindings
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
-from .switcher_rows import ORIGIN_WORDS, SwitcherRow, all_rows, consequence, filtered
+from .switcher_rows import SwitcherRow, all_rows, consequence, filtered
 
+WHEEL_ROWS = 3
 _PROVIDER_CELLS = 13
 _WINDOW_CELLS = 7
 _PRICE_CELLS = 15
 _ABILITY_CELLS = 23
 _ORIGIN_CELLS = 15
-_ROLES = {Online.ONLINE: "ok", Online.UNKNOWN: "muted", Online.OFFLINE: "muted", Online.DISABLED: "danger"}
 
 
 class ModelList(Widget):
@@ -90,14 +90,6 @@ class ModelList(Widget):
         """Pick the row under the pointer."""
         if self.top + event.y < len(self.rows):
             self.post_message(self.Picked(self.top + event.y))
-
-    def on_mouse_scroll_down(self) -> None:
-        """Move on by the wheel."""
-        self.move_to(self.cursor + 3)
-
-    def on_mouse_scroll_up(self) -> None:
-        """Move back by the wheel."""
-        self.move_to(self.cursor - 3)
 
 
 class ProviderSwitcher(ModalScreen[ModelRef | None]):
@@ -176,6 +168,14 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
         """A page up."""
         self._move_to(self._list.cursor - max(1, self._list.size.height - 1))
 
+    def on_mouse_scroll_down(self) -> None:
+        """Move on by the wheel."""
+        self._move_to(self._list.cursor + WHEEL_ROWS)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Move back by the wheel."""
+        self._move_to(self._list.cursor - WHEEL_ROWS)
+
     def _refill(self, ref: ModelRef | None) -> None:
         """Filter anew; the cursor goes to ``ref`` if it is listed, else to the first row."""
         rows = filtered(self._all, self._filter.value)
@@ -195,16 +195,15 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
 
 
 def row_content(row: SwitcherRow, width: int, signs: Signs, *, current: bool = False) -> Content:
-    """One row in columns; narrow screens lose the origin, then the abilities."""
-    sign = {Online.ONLINE: signs.running, Online.DISABLED: signs.failed}.get(row.provider.online, signs.todo)
-    role = _ROLES[row.provider.online]
+    """One row in columns; narrow screens lose where it comes from, then the abilities."""
+    sign, role = _mark(row.provider.online, signs)
     provider = f"{elide(safe_line(row.provider.name), _PROVIDER_CELLS - 1, signs.more):<{_PROVIDER_CELLS}}"
     head = Content.assemble((f" {sign} ", f"${role}"), (provider, "$text" if role != "danger" else "$muted"))
     room = width - head.cell_length - 1
     if row.model is None:
         said = safe_line(row.provider.problem) or "lists no models"
         return _padded(head + Content.assemble((elide(said, room, signs.more), f"${role}")), width)
-    origin = ORIGIN_WORDS[row.provider.origin] if room >= 86 else ""
+    origin = row.standing() if room >= 86 else ""
     abilities = row.abilities() if room >= 58 else ""
     facts = _WINDOW_CELLS + _PRICE_CELLS + 1 + (_ABILITY_CELLS if room >= 58 else 0) + (_ORIGIN_CELLS if origin else 0)
     mark = f" {signs.ok}" if current else ""
@@ -218,6 +217,19 @@ def row_content(row: SwitcherRow, width: int, signs: Signs, *, current: bool = F
         (f"{origin:<{_ORIGIN_CELLS}}" if origin else "", "$muted"),
     ]
     return _padded(head + Content.assemble(*cells), width)
+
+
+def _mark(online: Online, signs: Signs) -> tuple[str, str]:
+    """The sign of a provider and its role. A cloud that was not asked yet has a dot: nobody knows better."""
+    match online:
+        case Online.ONLINE:
+            return signs.running, "ok"
+        case Online.UNKNOWN:
+            return signs.dot, "text"
+        case Online.OFFLINE:
+            return signs.todo, "muted"
+        case Online.DISABLED:
+            return signs.failed, "danger"
 
 
 def _left(text: str, cells: int) -> str:

@@ -12,7 +12,9 @@ from ....tools.safe_text import safe_line
 from ...engine.state import SessionState
 from .. import amounts
 
-_RANK = {Online.ONLINE: 0, Online.UNKNOWN: 1, Online.OFFLINE: 2, Online.DISABLED: 3}
+_RANK = {Online.ONLINE: 0, Online.UNKNOWN: 0, Online.OFFLINE: 1, Online.DISABLED: 2}
+_NOT_NOW = 60
+"""Points a model loses when its provider does not answer: enough among equals, not against a better match."""
 ORIGIN_WORDS = {
     Origin.CONFIGURED: "configured",
     Origin.PRESET: "key set",
@@ -40,6 +42,10 @@ class SwitcherRow:
     def name(self) -> str:
         """The model's id, safe to paint."""
         return "" if self.model is None else safe_line(self.model.ref.model)
+
+    def standing(self) -> str:
+        """Where the row comes from, or that it cannot answer now."""
+        return "offline" if self.provider.online is Online.OFFLINE else ORIGIN_WORDS[self.provider.origin]
 
     def abilities(self) -> str:
         """What the model can do, in words; what is unknown is left out."""
@@ -70,7 +76,7 @@ def filtered(rows: Sequence[SwitcherRow], query: str) -> list[SwitcherRow]:
     if not words:
         return list(rows)
     scored = [(score, row) for row in rows if (score := _score(row.search, words)) is not None]
-    scored.sort(key=lambda entry: (-entry[0], _RANK[entry[1].provider.online]))
+    scored.sort(key=lambda entry: _NOT_NOW * _RANK[entry[1].provider.online] - entry[0])
     return [row for _, row in scored]
 
 

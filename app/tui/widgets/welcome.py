@@ -1,18 +1,23 @@
 """What the chat shows before there is any: how to connect a model, or what to do next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from ....providers.base import Online, ProviderStatus
+from ....providers.base import Online
 from ....tools.safe_text import safe_line
 from ...engine.state import SessionState
 from .. import amounts
 from ..actions import ActionTable, key_label
 from ..transcript.palette import UNICODE_SIGNS, Signs
+from ..transcript.rows import break_text
 
-_LABEL_CELLS = 17
+_LABEL_CELLS = 18
+PROBLEMS_SHOWN = 3
+"""Providers that cannot be used and are named; the switcher lists the others."""
 
 
 class Welcome(Widget):
@@ -35,67 +40,92 @@ class Welcome(Widget):
 
     def render(self) -> Content:
         """The text for what is connected now."""
-        lines = self._connect() if self._state.model is None else self._begin()
-        return Content("\n").join(lines)
+        rows = self._connect() if self._state.model is None else self._begin()
+        return Content("\n").join(line for row in rows for line in row.lines(self.size.width))
 
-    def _connect(self) -> list[Content]:
-        providers = self._state.providers
+    def _connect(self) -> list["_Row"]:
         return [
-            _words("Patchbay works with any model. No model is connected yet.", "bold $text"),
-            Content(""),
-            _pair("Claude", "export ANTHROPIC_API_KEY=…", "a key: console.anthropic.com"),
-            _pair("Other clouds", "export OPENAI_API_KEY=…", "or OPENROUTER_, GROQ_, MISTRAL_, …"),
-            _pair("This computer", "start Ollama, LM Studio, llama.cpp or vLLM", "found by itself"),
-            _pair("Any other server", "[providers.NAME]  base_url = …  model = …"),
-            _pair("", self._config_file),
-            Content(""),
-            *self._problems(providers),
-            _pair("Enter", "plays the demo", "no model, no cost: a small task that shows every pane"),
+            _Row(heading="Patchbay works with any model. No model is connected yet."),
+            _Row(),
+            _Row("Claude", "export ANTHROPIC_API_KEY=…", "a key: console.anthropic.com"),
+            _Row("Other clouds", "export OPENAI_API_KEY=…", "or OPENROUTER_API_KEY, GROQ_API_KEY, …"),
+            _Row("This computer", f"start Ollama, LM Studio, llama.cpp or vLLM{self._look_again()}"),
+            _Row("Any other server", "[providers.NAME] with base_url and model, in"),
+            _Row("", self._config_file),
+            _Row(),
+            *self._problems(),
+            _Row("Enter", "plays the demo", "a small task on every pane, no model"),
             *self._keys(),
         ]
 
-    def _begin(self) -> list[Content]:
+    def _look_again(self) -> str:
+        """The key that looks for servers now; they are also found at the next start."""
+        keys = self._table["session.switch_model"].keys
+        return f", press {key_label(keys[0])}" if keys else ""
+
+    def _begin(self) -> list["_Row"]:
         model = self._state.model
         assert model is not None
         facts = [f"{amounts.window(model.context_window)} window", amounts.price(model.price)]
-        if model.price is not None and not model.price.free:
+        if model.price is None:
+            facts[1] = "price unknown"
+        elif not model.price.free:
             facts[1] += " per million tokens"
         if model.tools is False:
             facts.append("cannot call tools: it answers, but cannot read or change files")
         return [
-            _words("Say what you want done, then press Enter.", "bold $text"),
-            Content(""),
-            _pair("Model", safe_line(str(model.ref))),
-            _pair("", "", f" {self._signs.dot} ".join(facts)),
-            Content(""),
-            *self._problems(self._state.providers),
+            _Row(heading="Say what you want done, then press Enter."),
+            _Row(),
+            _Row("Model", safe_line(str(model.ref))),
+            _Row("", remark=f" {self._signs.dot} ".join(facts)),
+            _Row(),
+            *self._problems(),
             *self._keys(),
         ]
 
-    def _problems(self, providers: Sequence[ProviderStatus]) -> list[Content]:
+    def _problems(self) -> list["_Row"]:
         """Providers that are configured and cannot be used, with the reason."""
-        broken = [each for each in providers if each.online is Online.DISABLED and each.problem]
+        broken = [each for each in self._state.providers if each.online is Online.DISABLED and each.problem]
         rows = [
-            Content.assemble(
-                (f"{self._signs.failed} ", "$danger"),
-                (f"{safe_line(each.name):<{_LABEL_CELLS - 2}}", "$text"),
-                (safe_line(each.problem), "$danger"),
-            )
-            for each in broken[:4]
+            _Row(f"{self._signs.failed} {safe_line(each.name)}", safe_line(each.problem), role="danger")
+            for each in broken[:PROBLEMS_SHOWN]
         ]
-        return [*rows, Content("")] if rows else []
+        return [*rows, _Row()] if rows else []
 
-    def _keys(self) -> list[Content]:
+    def _keys(self) -> list["_Row"]:
         shown = ("session.switch_model", "app.show_help", "app.quit")
         actions = (self._table[action_id] for action_id in shown)
-        return [_pair(" ".join(map(key_label, action.keys[:2])), action.title) for action in actions if action.keys]
+        return [_Row(" ".join(map(key_label, action.keys[:2])), action.title) for action in actions if action.keys]
 
 
-def _words(text: str, style: str) -> Content:
-    return Content.assemble((text, style))
+class _Row(NamedTuple):
+    """A labelled row; what is too long for the screen goes on below itself."""
 
+    label: str = ""
+    text: str = ""
+    remark: str = ""
+    role: str = "text"
+    heading: str = ""
 
-def _pair(label: str, text: str, remark: str = "") -> Content:
-    """A labelled row with a remark behind it."""
-    gap = "   " if text and remark else ""
-    return Content.assemble((f"{label:<{_LABEL_CELLS}}", "$accent"), (text, "$text"), gap, (remark, "$muted"))
+    def lines(self, width: int) -> Iterator[Content]:
+        """The row at a width."""
+        if self.heading:
+            yield Content.assemble((self.heading, "bold $text"))
+            return
+        room = max(10, width - _LABEL_CELLS)
+        label = self.label
+        for line in self._body(room):
+            yield Content.assemble(
+                (f"{label:<{_LABEL_CELLS}}", "$accent" if self.role == "text" else f"${self.role}"), line
+            )
+            label = ""
+
+    def _body(self, room: int) -> Iterator[Content]:
+        text, remark = (self.text, f"${self.role}"), (self.remark, "$muted")
+        gap = "   " if self.text and self.remark else ""
+        if cell_len(self.text + gap + self.remark) <= room:
+            yield Content.assemble(text, gap, remark)
+            return
+        for words, style in (text, remark):
+            if words:
+                yield from (Content.assemble((words[at:end], style)) for at, end in break_text(words, room, room))
