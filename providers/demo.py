@@ -34,6 +34,8 @@ from .scripted import Events, ScriptedProvider, answer, end, text, thinking, too
 
 DEMO_NAME = "demo"
 """The provider's name, and the id of its only model."""
+DEMO_MODEL = "no-model"
+"""What stands in the place of a model's name, so that nobody takes the demo for one."""
 DEMO_LABEL = "demo, no model"
 """How it is shown wherever a model would be named."""
 DEMO_PROMPT = "Words run together when the lighthouse speaks. Find out why, fix it, and run the tests."
@@ -75,7 +77,7 @@ def demo_provider(*, tokens_per_second: float = TOKENS_PER_SECOND) -> ScriptedPr
     return ScriptedProvider(
         DEMO_NAME,
         _reply,
-        models=(DEMO_NAME,),
+        models=(DEMO_MODEL,),
         delay_s=1 / tokens_per_second if paced else 0.0,
         first_delay_s=0.4 if paced else 0.0,
     )
@@ -256,8 +258,9 @@ def encode(text: str) -> str:
 
 > The gap between two words is seven beats of darkness.
 
-That is how the [ITU defines Morse code](https://www.itu.int/rec/R-REC-M.1677/). These words were written
-beforehand (*demo, no model*); the edits and the test run were real. Choose a model to go on with your own project.
+That is how the [ITU defines Morse code](https://www.itu.int/rec/R-REC-M.1677/). \
+These words were written beforehand (*demo, no model*); the edits and the test run were real. \
+Choose a model to go on with your own project.
 """
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
 from .catalogue import Catalogue
+from .demo import DEMO_MODEL
 from .discovery import Discovered, discover, inspect
 from .endpoint import Endpoint
 from .presets import PRESETS, Preset, origin
@@ -330,7 +331,7 @@ class ProviderDirectory:
 
     def _demo_status(self, demo: Provider) -> ProviderStatus:
         known = self._live.get(demo.name)
-        plain = ModelInfo(ref=ModelRef(provider=demo.name, model="demo"), tools=True, price=FREE)
+        plain = ModelInfo(ref=ModelRef(provider=demo.name, model=DEMO_MODEL), tools=True, price=FREE)
         models = known.models if known and known.models else (plain,)
         return ProviderStatus(
             name=demo.name, dialect=demo.dialect, origin=Origin.DEMO, local=True, online=Online.ONLINE, models=models

@@ -70,7 +70,7 @@ class LocalToolbox:
         max_result_bytes: int | None = None,
     ) -> ToolRunFinished:
         """Run one call: see ``base.Toolbox.run``."""
-        started = time.monotonic()
+        clock = _Stopwatch()
         limit = _ERROR_BYTES
         try:
             tool = self._tool(name)
@@ -84,7 +84,7 @@ class LocalToolbox:
                 emit=emit,
                 max_bytes=limit,
             )
-            result = await self._call(tool, arguments, context, approve)
+            result = await self._call(tool, arguments, context, clock.paused_by(approve))
         except ToolFailure as failure:
             result = ToolResult(content=failure.message, summary=failure.summary, outcome=failure.outcome)
         except asyncio.CancelledError:
@@ -98,7 +98,7 @@ class LocalToolbox:
             outcome=result.outcome,
             content=clipped(displayable(result.content), min(limit, max_result_bytes or limit)),
             summary=result.summary,
-            duration_s=time.monotonic() - started,
+            duration_s=clock.seconds(),
             exit_status=result.exit_status,
         )
 
@@ -126,6 +126,29 @@ class LocalToolbox:
             if answer.decision is Decision.DENY:
                 raise _denied(answer)
         return await plan.run()
+
+
+class _Stopwatch:
+    """How long a call took, without the time a person took to answer."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return time.monotonic() - self._started
+
+    def paused_by(self, approve: Approve) -> Approve:
+        """The same question, whose waiting does not count."""
+
+        async def ask(question: ApprovalRequested) -> ApprovalResolved:
+            asked = time.monotonic()
+            try:
+                return await approve(question)
+            finally:
+                self._started += time.monotonic() - asked
+
+        return ask
 
 
 def _question(request: Request, verdict: Verdict, plan: Plan, *, title: str, run_id: str) -> ApprovalRequested:

@@ -4,6 +4,8 @@ Everything that is plugged in here arrives as a plain value or a protocol on the
 the engine nor a pane ever knows a dialect, an HTTP client or a tool class.
 """
 
+import asyncio
+import importlib
 import os
 import tempfile
 from collections.abc import Mapping
@@ -13,7 +15,7 @@ from pathlib import Path
 from ... import __version__
 from ...providers.base import ModelRef, ProviderConfigError
 from ...providers.catalogue import Catalogue
-from ...providers.demo import DEMO_NAME, create_sample, demo_provider
+from ...providers.demo import DEMO_MODEL, DEMO_NAME, create_sample, demo_provider
 from ...providers.directory import ProviderDirectory
 from ...providers.handoff import prepare
 from ...providers.messages import Message
@@ -62,8 +64,12 @@ class Runtime:
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
+        await asyncio.to_thread(importlib.import_module, "httpx")  # half a second that must not hold up the screen
         await self.directory.refresh()
         self.list_providers()
+        model = self.session.state.model
+        if model is not None and (facts := self.directory.info(model.ref)) != model:
+            self.session.select_model(facts, self.session.state.dialect)
 
     def list_providers(self) -> None:
         """Tell the session what can be used now."""
@@ -116,7 +122,7 @@ class Runtime:
         if self.wished is not None:
             return self.directory.resolve(self.wished)
         if self.demo:
-            return ModelRef(provider=DEMO_NAME, model=DEMO_NAME)
+            return ModelRef(provider=DEMO_NAME, model=DEMO_MODEL)
         names = [status.name for status in self.directory.statuses()]
         provider, model = self.settings.start_model(names)
         if provider is not None and model is not None:

@@ -223,6 +223,7 @@ class TurnRunner:
             messages=messages,
             system=system_prompt(Path(self._state.folder), date.fromtimestamp(self._bus.now)),
             tools=() if model.tools is False else self._tools,
+            max_tokens=_output_limit(model),
         )
         return request, provider, problem
 
@@ -290,6 +291,16 @@ class TurnRunner:
         """Whatever an ending left open is closed, so that the next request is valid."""
         for event in closing_events(self._state, turn_id, Outcome.CANCELLED, "Cancelled by the user."):
             self._bus.publish(event)
+
+
+def _output_limit(model: ModelInfo) -> int | None:
+    """A quarter of the window for a model that costs nothing: a small local one may never end by itself.
+
+    Elsewhere the provider's own limit holds (None), so that long answers and thinking are not cut.
+    """
+    if model.price is None or not model.price.free or model.context_window is None:
+        return None
+    return model.context_window // 4
 
 
 def closing_events(

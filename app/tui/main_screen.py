@@ -354,7 +354,9 @@ class MainScreen(Screen[None]):
 
     def _set_theme(self, name: str) -> None:
         if name not in self._patchbay.available_themes:
-            known = ", ".join(sorted(theme for theme in self._patchbay.available_themes if theme.startswith("patchbay")))
+            known = ", ".join(
+                sorted(theme for theme in self._patchbay.available_themes if theme.startswith("patchbay"))
+            )
             self.notify(f"There is no theme {name!r}. There are: {known}", severity="warning", markup=False)
             return
         self._patchbay.theme = name

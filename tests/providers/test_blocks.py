@@ -222,6 +222,13 @@ def test_an_index_with_a_new_id_and_name_is_a_new_call() -> None:
     ) == [("a", "read", {"p": 1}), ("b", "read", {"p": 2})]
 
 
+def test_calls_without_arguments_under_one_index_are_told_apart_by_their_ids() -> None:
+    assert called({"slot": 0, "call_id": "a", "name": "now"}, {"slot": 0, "call_id": "b", "name": "now"}) == [
+        ("a", "now", {}),
+        ("b", "now", {}),
+    ]
+
+
 def test_an_id_that_changes_without_a_name_goes_on() -> None:
     assert called(
         {"slot": 0, "call_id": "a", "name": "read", "arguments": '{"p"'},

@@ -306,8 +306,8 @@ async def test_another_prompt_shows_what_was_handed_over(played: Played) -> None
 async def test_it_is_free_labelled_and_paced() -> None:
     provider = demo_provider()
     assert isinstance(provider, ScriptedProvider)
-    assert (provider.name, await provider.list_models()) == ("demo", ["demo"])
-    known = await provider.model_info("demo")
+    assert (provider.name, await provider.list_models()) == ("demo", ["no-model"])
+    known = await provider.model_info("no-model")
     assert known is not None
     assert (known.price, known.tools, known.context_window) == (FREE, True, 32_768)
 
@@ -319,7 +319,7 @@ async def test_pacing_follows_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
         slept.append(seconds)
 
     monkeypatch.setattr("patchbay.providers.scripted.asyncio.sleep", sleep)
-    request = ChatRequest(model="demo", messages=(UserMessage(blocks=(TextBlock(text="hi"),)),))
+    request = ChatRequest(model="no-model", messages=(UserMessage(blocks=(TextBlock(text="hi"),)),))
     events = [event async for event in demo_provider(tokens_per_second=50).stream(request)]
     deltas = [event for event in events if isinstance(event, TextDelta)]
     assert slept.count(1 / 50) == len(deltas) > 20

@@ -96,7 +96,7 @@ def made(
         environ or {},
         Catalogue(pricing or {}),
         default_provider=default,
-        demo=ScriptedProvider(DEMO, []) if demo else None,
+        demo=ScriptedProvider(DEMO, [], models=("no-model",)) if demo else None,
         discover=finding(*found),
         transport=transport or refusing(),
         config_file="/home/me/config.toml",
@@ -323,9 +323,9 @@ async def test_a_search_that_fails_is_no_failure_of_the_refresh() -> None:
     async def broken() -> Sequence[Discovered]:
         raise RuntimeError("boom")
 
-    providers = ProviderDirectory((), {}, Catalogue({}), discover=broken, demo=ScriptedProvider(DEMO, []))
+    providers = ProviderDirectory((), {}, Catalogue({}), discover=broken, demo=ScriptedProvider(DEMO, [], models=("no-model",)))
     await providers.refresh()
-    assert providers.info(ModelRef(provider=DEMO, model="demo")).context_window == 32_768
+    assert providers.info(ModelRef(provider=DEMO, model="no-model")).context_window == 32_768
 
 
 async def test_a_configured_server_on_an_odd_port_is_inspected_itself() -> None:
@@ -357,7 +357,7 @@ async def test_the_ways_to_name_a_model() -> None:
         "ollama/llama3.1": "ollama/llama3.1:latest",
         " ollama ": "ollama/qwen2.5-coder:7b",
         "google/gemini-2.5-pro": "openrouter/google/gemini-2.5-pro",
-        "demo": "demo/demo",
+        "demo": "demo/no-model",
         "mistral/devstral-latest": "mistral/devstral-latest",
     }.items():
         assert str(providers.resolve(text)) == ref
@@ -408,7 +408,7 @@ def test_a_local_server_may_be_chosen_before_it_runs() -> None:
     [
         ("groq", "groq/openai/gpt-oss-120b"),
         ("ollama", "ollama/qwen2.5-coder:7b"),
-        ("demo", "demo/demo"),
+        ("demo", "demo/no-model"),
         ("openai", "openai/gpt-5.2"),
         ("work", "work/mine"),
         ("nobody", None),

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
-from ....tools.safe_text import safe_line
+from ....tools.safe_text import safe_line, safe_text
 from ..diffing import DiffLine, Hunk, TextDiff, side_by_side
 from ..transcript.code import CodeState, Highlighter, highlighter_for_path
 from ..transcript.palette import ASCII_SIGNS, Look, Palette, Signs
@@ -23,7 +23,7 @@ MOST_LINES = 5000
 """Lines of one file that are laid out; a person who wants more opens the file."""
 LONGEST_LINE = 2000
 """Characters of a line that are shown."""
-LEXED_AHEAD = 400
+LEXED_AHEAD = 200
 """Lines lexed at most to colour one: a far jump colours as if the text began that much before it."""
 _BACKGROUNDS = {"+": "added_background", "-": "removed_background", " ": ""}
 _ROLES = {"+": "added", "-": "removed", " ": "muted"}
@@ -88,7 +88,7 @@ class _Side:
 
 def shown_text(line: str) -> str:
     """A line of a file as it is painted: no control characters, tabs as spaces, not endless."""
-    text = safe_line(expand_tabs(line[:LONGEST_LINE].removesuffix("\r")))
+    text = safe_line(expand_tabs(safe_text(line[:LONGEST_LINE].removesuffix("\r"))))
     return text if len(line) <= LONGEST_LINE else f"{text} [{len(line) - LONGEST_LINE:,} more characters]"
 
 
@@ -104,10 +104,10 @@ class Sheet:
         self._sides = _sides(subject)
         self._minus = "-" if signs == ASCII_SIGNS else "−"
         self.rows: list[_Row] = list(self._laid_out(subject))
-        self.firsts = [
-            next(row for row, laid in enumerate(self.rows) if laid.hunk == hunk)
-            for hunk in range(1 + max((row.hunk for row in self.rows), default=-1))
-        ]
+        firsts: dict[int, int] = {}
+        for row, laid in enumerate(self.rows):
+            firsts.setdefault(laid.hunk, row)
+        self.firsts = [row for hunk, row in firsts.items() if hunk >= 0]
         """The first row of each hunk."""
 
     @property

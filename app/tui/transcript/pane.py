@@ -142,8 +142,10 @@ class CellPane(LinePane):
         if not cells:
             self.column.set_width(width - CURSOR_WIDTH)
             return 0, 0
-        index, within = self.column.locate(min(top, max(0, self.column.total - 1))) if self.column.width else (0, 0)
-        part = within / max(1, self.column.height(cells[index])) if self.column.width else 0.0
+        index, part = 0, 0.0
+        if self.column.width:
+            index, _ = self.column.locate(min(top, max(0, self.column.total - 1)))
+            part = (top - self.column.top(index)) / max(1, self.column.height(cells[index]))
         self.column.set_width(width - CURSOR_WIDTH)
         self._strips.clear()
         self._lay_around(len(cells) - 1 if self.following else index)

@@ -211,5 +211,6 @@ def elide(text: str, width: int, more: str) -> str:
     """``text`` on at most ``width`` cells, its end replaced by ``more`` when it is too long."""
     if cell_len(text) <= width:
         return text
-    end = break_text(text, max(1, width - cell_len(more)), 1, words=False)[0][1]
-    return text[:end] + more if width > cell_len(more) else more[:width]
+    room = width - cell_len(more)
+    end = break_text(text, room, room, words=False)[0][1]
+    return text[:end] + more if cell_len(text[:end]) <= room else more[:width]

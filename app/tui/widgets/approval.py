@@ -249,7 +249,7 @@ def preview_lines(question: ApprovalRequested) -> list[str]:
 
     The two header lines of a diff are left out when they name no other file than the title does.
     """
-    lines = question.preview.rstrip("\n").split("\n") if question.preview else []
+    lines = reveal(question.preview).rstrip("\n").split("\n") if question.preview else []
     if len(lines) > 2 and lines[0].startswith("--- ") and lines[1].startswith("+++ "):
         named = {line[4:].removeprefix(side) for line, side in zip(lines, ("a/", "b/"), strict=False)}
         lines = lines[2:] if named <= {reveal(question.title), "/dev/null"} else lines
@@ -257,9 +257,13 @@ def preview_lines(question: ApprovalRequested) -> list[str]:
 
 
 def title_content(question: ApprovalRequested, width: int, signs: Signs, others: int = 0) -> Content:
-    """Two rows: what asks for what, and why."""
+    """Two rows: what asks for what, and why; also what "always" would allow, when the keys have no room to say it."""
     more = f"   +{others} more waiting" if others > 0 else ""
     name = revealed_line(question.name)
+    reason = revealed_line(question.reason)
+    pattern = revealed_line(question.pattern or "")
+    if cell_len(pattern) > _pattern_room(width):
+        reason = f'{reason}; always means "{pattern}"'
     room = max(10, width - cell_len(name) - len(more) - 6)
     return Content.assemble(
         (f"{signs.running} ", "$warn"),
@@ -267,8 +271,13 @@ def title_content(question: ApprovalRequested, width: int, signs: Signs, others:
         (elide(revealed_line(question.title), room, signs.more), "$text"),
         (more, "$muted"),
         "\n",
-        (f"  {elide(revealed_line(question.reason), max(10, width - 3), signs.more)}", "$muted"),
+        (f"  {elide(reason, max(10, width - 3), signs.more)}", "$muted"),
     )
+
+
+def _pattern_room(width: int) -> int:
+    """Cells left for the pattern when all other keys and their words stand beside it."""
+    return max(8, width - 60)
 
 
 def revealed_line(text: str) -> str:
@@ -286,7 +295,9 @@ def keys_content(
     question: ApprovalRequested, table: ActionTable, width: int, signs: Signs, *, commenting: bool
 ) -> Content:
     """The keys that answer now, and only those."""
-    pattern = "" if question.pattern is None else elide(revealed_line(question.pattern), max(8, width - 60), signs.more)
+    pattern = (
+        "" if question.pattern is None else elide(revealed_line(question.pattern), _pattern_room(width), signs.more)
+    )
     if commenting:
         keys = [("Enter", "no, with this comment"), ("Esc", "back")]
     else:

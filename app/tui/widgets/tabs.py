@@ -57,7 +57,7 @@ class TabLine(Widget):
         """The tabs from left to right."""
         row: list[Tab] = []
         for number, pane in enumerate(PANES, 1):
-            new = pane != self._active and self._revision(pane) > self._seen[pane]
+            new = pane != self._active and (self._revision(pane) > self._seen[pane] or self._proposed(pane))
             role = "bold $accent" if pane == self._active else "$muted"
             row.append(Tab(pane, f" {number} {pane} {self._signs.running if new else ' '}", role))
         return row
@@ -74,6 +74,10 @@ class TabLine(Widget):
             if event.x < right:
                 self.post_message(self.Chosen(tab.pane))
                 return
+
+    def _proposed(self, pane: str) -> bool:
+        """Whether the diff pane shows a change that waits for an answer."""
+        return pane == "diff" and any(question.preview.startswith("--- ") for question in self._state.approvals[:1])
 
     def _revision(self, pane: str) -> int:
         revisions = self._state.revisions

@@ -79,7 +79,7 @@ async def test_the_newest_file_is_shown_with_numbers_signs_and_counts() -> None:
             '▎  4 −     return text.split(",")',
         ]
         assert rows[5] == "▎  4 +     return next(csv.reader([text]))"
-        assert " ··· 43 unchanged lines" in rows
+        assert " ··· 44 unchanged lines" in rows
         assert "  54 − n50 = 50" not in rows
         assert "  55 − n50 = 50" in rows
         assert "  56 + n50b = 0" in rows
@@ -92,11 +92,11 @@ async def test_added_and_removed_lines_have_their_background_and_code_its_colour
         backgrounds = [
             {s.style.bgcolor.name for s in strip if s.style and s.style.bgcolor} for strip in (removed, added)
         ]
-        assert backgrounds == [{palette.removed_background}, {palette.added_background}]
+        assert backgrounds == [{palette.removed_background.lower()}, {palette.added_background.lower()}]
         keyword = next(s for s in added if s.text.strip() == "return")
         assert keyword.style is not None
         assert keyword.style.color is not None
-        assert keyword.style.color.name == palette.code_keyword
+        assert keyword.style.color.name == palette.code_keyword.lower()
 
 
 async def test_colours_follow_a_string_that_began_far_above_the_hunk() -> None:
@@ -107,7 +107,7 @@ async def test_colours_follow_a_string_that_began_far_above_the_hunk() -> None:
         (text,) = [s for s in pane.line_at(row) if "return there" in s.text]
         assert text.style is not None
         assert text.style.color is not None
-        assert text.style.color.name == pane.palette.code_string
+        assert text.style.color.name == pane.palette.code_string.lower()
 
 
 async def test_keys_go_from_hunk_to_hunk_and_from_file_to_file() -> None:
@@ -261,11 +261,8 @@ async def test_nothing_is_painted_anew_when_neither_files_nor_questions_changed(
 async def test_control_characters_and_markup_of_a_file_are_shown_and_not_obeyed() -> None:
     file = replace(README, after="a\x1b[2J[bold]b\u202ec\tx\n")
     async with shown(SessionState(session_id="s", files=(file,))) as (pane, _):
-        assert screen(pane)[1] == "   1 + a[bold]b⟨U+202E⟩c  x".replace(
-            "c  x", "c" + screen(pane)[1].partition("⟩c")[2]
-        )
+        assert screen(pane)[1] == "   1 + a[bold]b⟨U+202E⟩c   x"
         assert "\x1b" not in "".join(screen(pane))
-        assert screen(pane)[1].endswith(" x")
 
 
 async def test_a_long_line_wraps_and_an_endless_one_says_how_much_is_missing() -> None:

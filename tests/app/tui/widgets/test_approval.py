@@ -205,6 +205,16 @@ async def test_all_keys_fit_on_the_screen(size: tuple[int, int]):
     assert row.rstrip().endswith("c comment")
 
 
+@pytest.mark.parametrize(("width", "spelled_out"), [(80, True), (140, False)])
+async def test_a_pattern_too_long_for_the_keys_is_spelled_out_above(width: int, spelled_out: bool):
+    asked = Asked()
+    async with asked.run((width, 24)) as pilot:
+        await asked.ask(pilot, question(reason="asks", pattern="bash:git commit --amend *"))
+        text = asked.text()
+    assert ('asks; always means "bash:git commit --amend *"' in text) is spelled_out
+    assert ('p always "bash:git commit --amend *"' in text) is not spelled_out
+
+
 def test_a_diffs_header_is_left_out_only_when_it_says_nothing_new():
     assert preview_lines(question(title="parser.py", preview=DIFF))[0] == "@@ -1,2 +1,2 @@"
     assert preview_lines(question(title="other.py", preview=DIFF))[0] == "--- a/parser.py"

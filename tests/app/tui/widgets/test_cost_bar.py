@@ -81,6 +81,16 @@ def test_counted_input_is_exact_while_the_output_still_grows():
     assert "in  12.9k  cache  12.6k  out  ~2.3k" in text
 
 
+def test_input_all_from_the_cache_is_not_estimated_again():
+    cached = Usage(cache_read_tokens=4000)
+    assert live_usage(answer(usage=cached)) == Usage(input_tokens=0, cache_read_tokens=4000, output_tokens=200)
+
+
+def test_the_context_does_not_shrink_when_an_estimate_begins():
+    state = SessionState(model=model(window=200_000), answer=answer(), context_tokens=74_000)
+    assert "~37 %" in bar(state)
+
+
 def test_the_context_of_the_open_answer_is_what_was_sent_and_came():
     assert "ctx ▰▱▱▱▱▱▱▱  ~2 %" in bar(STREAMING)
 

@@ -11,6 +11,7 @@ from patchbay.app.tui.transcript.palette import ASCII_SIGNS
 from patchbay.app.tui.widgets.header import Header, short_path
 from patchbay.app.tui.widgets.hints import KeyHints, hints
 from patchbay.app.tui.widgets.tabs import TabLine
+from support.session_states import question
 from support.widget_app import WidgetApp
 
 HOME = Path("/home/ada")
@@ -83,6 +84,18 @@ async def test_a_tab_is_marked_while_its_pane_has_something_unseen():
         line.sync(SessionState(revisions=Revisions(chat=6, files=2, tools=2)))
         assert tab_texts(line) == " 1 chat ● 2 diff   3 tools ●"
         assert [tab.pane for tab in line.tabs() if "bold" in tab.role] == ["diff"]
+
+
+async def test_a_change_that_waits_for_an_answer_marks_the_diff():
+    line = TabLine()
+    app = WidgetApp(lambda: [line])
+    async with app.run_test(size=(80, 3)):
+        line.sync(SessionState(approvals=(question(preview="pytest -q"),)))
+        assert "diff ●" not in tab_texts(line)
+        line.sync(SessionState(approvals=(question(preview="--- a\n+++ b\n@@ -1 +1 @@\n-x\n+y"),)))
+        assert "diff ●" in tab_texts(line)
+        line.activate("diff")
+        assert "diff ●" not in tab_texts(line)
 
 
 async def test_a_click_chooses_the_tab_under_it():

@@ -54,6 +54,11 @@ def test_the_better_match_is_first():
     assert names("qwen3")[:2] == ["openrouter qwen/qwen3", "ollama qwen3-coder:30b"]
 
 
+def test_the_beginning_of_a_name_beats_its_middle():
+    rows = all_rows([provider("x", model(name="persona"), model(name="big-sonata"))])
+    assert [each.name for each in filtered(rows, "son")] == ["big-sonata", "persona"]
+
+
 def test_a_whole_word_beats_scattered_letters():
     whole, begun, scattered = (fuzzy_score(text, "son") for text in ("x son", "x sonnet", "sxoxn"))
     assert whole is not None
