@@ -37,7 +37,7 @@ class Endpoint:
     """Returns the key now, or None for a server that wants none; then no Authorization header is sent."""
     key_variable: str | None = None
     """The environment variable the key comes from: named in messages, its value never."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     help_url: str = ""
     local: bool = False
     first_token_timeout_s: float = 120.0

@@ -1,7 +1,6 @@
 """The Textual application: themes, keys and the main screen. Everything else is the screen's."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App
@@ -19,7 +18,6 @@ from .transcript.palette import ASCII_SIGNS, UNICODE_SIGNS
 class PatchbayApp(App[Ending]):
     """One session on screen; ``run`` returns why it was left."""
 
-    CSS_PATH: ClassVar[list[str | Path]] = [*style_sheets()]
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}
     ENABLE_COMMAND_PALETTE = True
     TITLE = "Patchbay"
@@ -27,7 +25,7 @@ class PatchbayApp(App[Ending]):
     def __init__(self, control: Control, preferences: Preferences, *, cost_of: CostOf) -> None:
         """Raises ``KeymapError`` when the person's keys cannot be used."""
         self._table = ActionTable.remapped(preferences.keys)
-        super().__init__()
+        super().__init__(css_path=[*style_sheets()])
         self._control = control
         self._preferences = preferences
         self._cost_of = cost_of

@@ -262,7 +262,7 @@ class MainScreen(Screen[None]):
 
         def chosen(ref: ModelRef | None) -> None:
             self._bridge.remove(switcher)
-            self._prompt.focus()
+            self._focus_home()
             if ref is not None:
                 self._select(str(ref))
 
@@ -279,7 +279,11 @@ class MainScreen(Screen[None]):
         """From a pane back to the prompt; there, stop what runs."""
         in_pane = self.focused is not None and self.focused.id in PANES
         if in_pane or not self._session.cancel():
-            self._prompt.focus()
+            self._focus_home()
+
+    def _focus_home(self) -> None:
+        """To the question that waits, else to the prompt."""
+        (self.query_one(ApprovalBar) if self._session.state.approvals else self._prompt).focus()
 
     def action_retry(self) -> None:
         """Ask again for an answer that is missing or broke off."""
@@ -303,10 +307,9 @@ class MainScreen(Screen[None]):
         self._step_pane(-1)
 
     def _step_pane(self, step: int) -> None:
-        ring: list[Widget] = [
-            self._prompt,
-            *(self._view(pane) for pane in PANES if pane != "chat" or not self._welcome_shown),
-        ]
+        question = [self.query_one(ApprovalBar)] if self._session.state.approvals else []
+        panes = map(self._view, PANES[1:] if self._welcome_shown else PANES)
+        ring: list[Widget] = [*question, self._prompt, *panes]
         position = next((at for at, widget in enumerate(ring) if widget.has_focus), 0)
         ring[(position + step) % len(ring)].focus()
 

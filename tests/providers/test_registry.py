@@ -183,7 +183,7 @@ def test_ollama_on_another_machine_stays_ollama() -> None:
 
 def test_an_unknown_dialect_lists_those_there_are() -> None:
     endpoint = build(config(dialect="gopher", base_url="https://llm.example"), {})
-    with pytest.raises(ProviderConfigError, match=r"'gopher'.*anthropic_messages, openai_chat"):
+    with pytest.raises(ProviderConfigError, match=r"'gopher'.*anthropic_messages.*openai_chat"):
         open_provider(endpoint)
 
 

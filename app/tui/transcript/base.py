@@ -208,6 +208,10 @@ class LinePane(ScrollView, can_focus=True):
         del animate, options
         self._scroll_to(x, y, animate=False)
 
+    def action_scroll_end(self) -> None:
+        """Go to the end, at once too."""
+        self.scroll_to(y=self.max_scroll_y)
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Move what is painted; a person's scrolling decides whether the tail is followed."""
         before, now = round(old_value), round(new_value)

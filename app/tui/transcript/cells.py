@@ -146,7 +146,8 @@ class TextCell(Cell):
         super().__init__(gap=gap)
         self._text = text
         self._closed: bool = closed
-        self._stream = MarkdownStream(signs)
+        self._signs = signs
+        self._stream: MarkdownStream | None = None
 
     def grow(self, text: StreamText, *, closed: bool) -> bool:
         """Take the newer text of the same part. True when anything is new."""
@@ -161,6 +162,8 @@ class TextCell(Cell):
 
     def _lay(self, room: int, *, anew: bool) -> int:
         del anew
+        if self._stream is None:
+            self._stream = MarkdownStream(self._signs)
         self._stream.take(self._text, closed=self._closed)
         first = self._stream.document.lay(room)
         self.rows = self._stream.document.rows
