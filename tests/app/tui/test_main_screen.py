@@ -1,0 +1,280 @@
+import asyncio
+
+import pytest
+
+from patchbay.app.engine.events import ProvidersListed
+from patchbay.app.engine.state import AnswerEntry, NoticeEntry, Phase
+from patchbay.app.tui.control import Ending
+from patchbay.app.tui.widgets.approval import ApprovalBar
+from patchbay.app.tui.widgets.cost_bar import CostBar
+from patchbay.app.tui.widgets.help import HelpScreen
+from patchbay.app.tui.widgets.prompt import Prompt
+from patchbay.app.tui.widgets.provider_switcher import ProviderSwitcher
+from patchbay.providers.base import Online, Origin, ProviderStatus
+from patchbay.providers.events import ErrorKind, ResponseStart, StopReason, TextDelta, TextStart
+from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, tool_call, usage
+from patchbay.tools.events import Decision
+from support.screens import on_screen
+from support.sessions import FakeToolbox, make_session, model, question
+
+
+def endless():
+    gate = asyncio.Event()
+
+    async def script(_request):
+        yield ResponseStart()
+        yield TextStart(index=0)
+        yield TextDelta(index=0, text="still going")
+        await gate.wait()
+
+    return script
+
+
+def listed(*models):
+    return tuple(
+        ProviderStatus(
+            name=each.ref.provider,
+            dialect="scripted",
+            origin=Origin.CONFIGURED,
+            local=False,
+            online=Online.ONLINE,
+            models=(each,),
+        )
+        for each in models
+    )
+
+
+async def test_a_prompt_is_answered_in_the_chat_and_counted_in_the_bar():
+    session, _ = make_session(ScriptedProvider("fake", [answer(text("Forty-two."), usage(100, 10), end())]))
+    async with on_screen(session) as desk:
+        assert desk.screen.has_class("welcome")
+        await desk.type("What is it?")
+        await desk.idle()
+        assert not desk.screen.has_class("welcome")
+        assert "What is it?" in desk.text("chat")
+        assert "Forty-two." in desk.text("chat")
+        bar = desk.screen.query_one(CostBar).render().plain
+        assert "$0.0004" in bar
+        assert "ready" in bar
+
+
+async def test_enter_on_nothing_starts_the_demo_only_where_no_model_is():
+    session, _ = make_session(ScriptedProvider("fake", []))
+    async with on_screen(session) as desk:
+        await desk.pilot.press("enter")
+        assert desk.app.return_value is None
+    bare, _ = make_session(ScriptedProvider("fake", []), select=None)
+    bare.bus.store._state = bare.state.__class__(session_id="s1", folder="/x")
+    async with on_screen(bare, problem="No provider available.") as desk:
+        await desk.pilot.press("enter")
+        await desk.pilot.pause()
+        assert desk.app.return_value is Ending.DEMO
+
+
+async def test_without_a_model_a_prompt_is_kept_and_the_problem_said():
+    session, _ = make_session(ScriptedProvider("fake", []))
+    session.bus.store._state = session.state.__class__(session_id="s1", folder="/x")
+    async with on_screen(session, problem="No provider available. Configure one.") as desk:
+        await desk.type("do it")
+        await desk.pilot.pause()
+        assert desk.screen.query_one(Prompt).text == "do it"
+        assert any("No provider available" in note.message for note in desk.app._notifications)
+
+
+async def test_escape_stops_a_stream_and_the_answer_stays():
+    session, _ = make_session(ScriptedProvider("fake", [endless()]))
+    async with on_screen(session) as desk:
+        await desk.type("go")
+        await desk.when(lambda: session.state.phase is Phase.STREAMING)
+        await desk.pilot.press("escape")
+        await desk.idle()
+        entry = session.state.transcript[-1]
+        assert isinstance(entry, AnswerEntry)
+        assert entry.stop_reason is StopReason.CANCELLED
+        assert "still going" in desk.text("chat")
+
+
+async def test_a_failed_answer_names_the_key_that_asks_again_and_the_key_does():
+    broken = (ResponseStart(), *fail(ErrorKind.NETWORK, "the server went away"))
+    session, _ = make_session(ScriptedProvider("fake", [broken, answer(text("back"), end())]))
+    async with on_screen(session) as desk:
+        await desk.type("go")
+        await desk.idle()
+        assert "the server went away" in desk.text("chat")
+        assert "Ctrl+R asks again" in desk.text("chat")
+        await desk.pilot.press("ctrl+r")
+        await desk.idle()
+        assert "back" in desk.text("chat")
+
+
+async def asking(_arguments, _emit, approve):
+    answered = await approve(question("run"))
+    return f"{answered.decision} {answered.comment}"
+
+
+@pytest.mark.parametrize(
+    ("keys", "content"),
+    [(["y"], "once "), (["s"], "session "), (["n"], "deny "), (["c", *"tests first", "enter"], "deny tests first")],
+)
+async def test_the_keys_of_a_question_answer_it(keys, content):
+    provider = ScriptedProvider("fake", [answer(tool_call("a", "bash", {}), end()), answer(text("ok"), end())])
+    session, _ = make_session(provider, toolbox=FakeToolbox(bash=asking))
+    async with on_screen(session) as desk:
+        await desk.type("go")
+        await desk.when(lambda: session.state.phase is Phase.APPROVAL)
+        await desk.pilot.pause(0.05)
+        bar = desk.screen.query_one(ApprovalBar)
+        assert bar.has_focus
+        bar._deaf_until = 0.0
+        await desk.pilot.press(*("space" if key == " " else key for key in keys))
+        await desk.idle()
+        assert session.state.runs[0].content == content
+        assert desk.screen.query_one(Prompt).has_focus
+
+
+async def test_nothing_a_model_says_can_answer_a_question():
+    provider = ScriptedProvider("fake", [answer(tool_call("a", "bash", {}), end()), answer(text("y"), end())])
+    session, _ = make_session(provider, toolbox=FakeToolbox(bash=asking))
+    async with on_screen(session) as desk:
+        await desk.type("y")
+        await desk.when(lambda: session.state.phase is Phase.APPROVAL)
+        session.submit("y")
+        await desk.pilot.pause(0.05)
+        assert session.state.phase is Phase.APPROVAL
+        session.resolve("ask-1", Decision.DENY)
+        await desk.idle()
+
+
+async def test_leaving_the_switcher_goes_back_to_the_question_that_waits():
+    provider = ScriptedProvider("fake", [answer(tool_call("a", "bash", {}), end()), answer(text("ok"), end())])
+    session, _ = make_session(provider, toolbox=FakeToolbox(bash=asking))
+    async with on_screen(session) as desk:
+        await desk.type("go")
+        await desk.when(lambda: session.state.phase is Phase.APPROVAL)
+        await desk.pilot.pause(0.05)
+        await desk.pilot.press("f2")
+        await desk.pilot.press("escape")
+        await desk.pilot.pause()
+        assert desk.screen.query_one(ApprovalBar).has_focus
+        session.resolve("ask-1", Decision.DENY)
+        await desk.idle()
+
+
+async def test_the_switcher_switches_and_the_history_goes_along():
+    one = ScriptedProvider("one", [answer(text("from one"), end())])
+    two = ScriptedProvider("two", [answer(text("from two"), end())])
+    models = (model("one"), model("two", "other"))
+    session, _ = make_session(one, two)
+    async with on_screen(session, *models) as desk:
+        session.bus.publish(ProvidersListed(providers=listed(*models)))
+        await desk.type("first")
+        await desk.idle()
+        await desk.pilot.press("ctrl+o")
+        assert isinstance(desk.app.screen, ProviderSwitcher)
+        await desk.pilot.press(*"oth", "enter")
+        await desk.type("second")
+        await desk.idle()
+        assert "from two" in desk.text("chat")
+        assert len(two.requests[0].messages) == 3
+
+
+async def test_slash_commands_do_what_their_keys_do():
+    session, _ = make_session(ScriptedProvider("fake", [answer(text("hi"), usage(10, 2), end())]))
+    async with on_screen(session, model(), model("two", "other")) as desk:
+        await desk.type("/help")
+        await desk.pilot.pause()
+        assert isinstance(desk.app.screen, HelpScreen)
+        await desk.pilot.press("escape")
+        await desk.type("hello")
+        await desk.idle()
+        await desk.type("/cost")
+        await desk.type("/tokens")
+        await desk.pilot.pause(0.1)
+        notices = [entry.message for entry in session.state.transcript if isinstance(entry, NoticeEntry)]
+        assert "Session: $0.00006\nfake/demo: $0.00006, 1 calls (computed)" in notices[0]
+        assert "10 input" in notices[1]
+        await desk.type("/model two/other")
+        await desk.pilot.pause()
+        assert str(session.state.model.ref) == "two/other"
+        await desk.type("/model nowhere/x")
+        await desk.pilot.pause()
+        assert any("Unknown model 'nowhere/x'" in note.message for note in desk.app._notifications)
+        await desk.type("/theme patchbay-light")
+        assert desk.app.theme == "patchbay-light"
+
+
+async def test_an_unknown_command_is_said_and_kept_but_a_path_is_a_prompt():
+    session, _ = make_session(ScriptedProvider("fake", [answer(text("a folder"), end())]))
+    async with on_screen(session) as desk:
+        await desk.type("/frobnicate")
+        await desk.pilot.pause()
+        assert any("/frobnicate is no command" in note.message for note in desk.app._notifications)
+        assert desk.screen.query_one(Prompt).text == "/frobnicate"
+        desk.screen.query_one(Prompt).text = ""
+        await desk.type("/etc/hosts says what?")
+        await desk.idle()
+        assert "a folder" in desk.text("chat")
+
+
+async def test_a_small_terminal_shows_one_pane_and_keys_move_between_them():
+    session, _ = make_session(ScriptedProvider("fake", [answer(text("hi"), end())]))
+    async with on_screen(session, size=(80, 24)) as desk:
+        await desk.type("hello")
+        await desk.idle()
+        shown = lambda: [name for name in ("chat", "diff", "tools") if desk.screen.query_one(f"#{name}").size.height]  # noqa: E731
+        assert shown() == ["chat"]
+        await desk.pilot.press("alt+2")
+        await desk.pilot.pause()
+        assert shown() == ["diff"]
+        await desk.pilot.press("alt+3")
+        await desk.pilot.pause()
+        assert shown() == ["tools"]
+        await desk.pilot.press("escape")
+        assert desk.screen.query_one(Prompt).has_focus
+        assert desk.screen.query_one(Prompt).size.height == 1
+
+
+async def test_control_c_twice_leaves_and_once_does_not():
+    session, _ = make_session(ScriptedProvider("fake", []))
+    async with on_screen(session) as desk:
+        await desk.pilot.press("ctrl+c")
+        assert desk.app.return_value is None
+        await desk.pilot.press("ctrl+c")
+        await desk.pilot.pause()
+        assert desk.app.return_value is Ending.QUIT
+
+
+async def test_a_prompt_sent_meanwhile_is_shown_and_prompts_are_remembered(tmp_path):
+    session, _ = make_session(ScriptedProvider("fake", [endless(), answer(text("then this"), end())]))
+    async with on_screen(session, history_file=tmp_path / "prompts.jsonl") as desk:
+        await desk.type("go")
+        await desk.when(lambda: session.state.phase is Phase.STREAMING)
+        await desk.type("and then")
+        await desk.pilot.pause(0.1)
+        assert "and then" in desk.text("chat")
+        await desk.pilot.press("escape")
+        await desk.when(lambda: not session.busy)
+        await desk.pilot.pause(0.1)
+        assert "then this" in desk.text("chat")
+    assert (tmp_path / "prompts.jsonl").read_text().splitlines() == ['"go"', '"and then"']
+
+
+async def test_keys_can_be_given_to_other_actions():
+    session, _ = make_session(ScriptedProvider("fake", []))
+    async with on_screen(session, keys={"app.show_help": ("f9",)}) as desk:
+        await desk.pilot.press("f9")
+        await desk.pilot.pause()
+        assert isinstance(desk.app.screen, HelpScreen)
+
+
+async def test_two_thousand_messages_take_few_widgets():
+    rounds = [answer(text(f"answer {number}"), end()) for number in range(1000)]
+    session, _ = make_session(ScriptedProvider("fake", rounds))
+    for number in range(1000):
+        session.submit(f"prompt {number}")
+        await session.wait_idle()
+    async with on_screen(session) as desk:
+        await desk.pilot.pause()
+        assert len(session.state.transcript) == 2000
+        assert len(list(desk.screen.walk_children())) <= 60
+        assert "answer 999" in desk.text("chat")
