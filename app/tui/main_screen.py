@@ -117,11 +117,11 @@ class MainScreen(Screen[None]):
         self._bridge.add(self.query_one(TabLine), "chat", "files", "tools")
         self._bridge.add(self.query_one(Welcome), "status", "providers")
         self._bridge.add(self.query_one(ApprovalBar), "tools")
-        self.run_worker(self._bridge.run(), name="bridge")
+        self.run_worker(self._bridge.run(), group="bridge")
         self._prompt.focus()
         self._begin()
 
-    @work(name="begin")
+    @work(group="begin")
     async def _begin(self) -> None:
         """Choose a model off the start path; the first frame never waits for a server."""
         self._problem = await self._control.start()
@@ -267,7 +267,7 @@ class MainScreen(Screen[None]):
                 self._select(str(ref))
 
         self._patchbay.push_screen(switcher, chosen)
-        self.run_worker(self._control.refresh(), name="refresh", exclusive=True)
+        self.run_worker(self._control.refresh(), group="refresh", exclusive=True)
 
     def _select(self, text: str) -> None:
         try:

@@ -58,6 +58,7 @@ class Desk:
 
     async def idle(self) -> None:
         """Wait for the turn to end and for the screen to show it."""
+        await self.pilot.pause(0.05)
         await self.session.wait_idle()
         await self.pilot.pause(0.1)
 
