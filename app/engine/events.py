@@ -132,6 +132,8 @@ class CallPriced:
     cost: Cost
     price: Price | None
     """What the model cost at that moment; never applied again later."""
+    usage_estimated: bool = False
+    """True when the server did not count (all of) it."""
     duration_s: float
     first_token_s: float | None
     error_kind: str | None = None

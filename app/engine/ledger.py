@@ -52,6 +52,7 @@ def priced(answer: AnswerEntry, model: ModelInfo, cost_of: CostOf, *, ended_at: 
         usage=usage,
         cost=cost,
         price=model.price,
+        usage_estimated=estimated,
         duration_s=max(0.0, ended_at - answer.started_at),
         first_token_s=None if first is None else max(0.0, first - answer.started_at),
         error_kind=None if answer.error is None else answer.error.kind.value,

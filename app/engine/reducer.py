@@ -126,5 +126,6 @@ def _added(totals: Totals, event: CallPriced) -> Totals:
         thinking_tokens=totals.thinking_tokens + (usage.thinking_tokens or 0),
         cost=totals.cost if amount is None else totals.cost + amount,
         estimated=totals.estimated or event.cost.source is CostSource.ESTIMATED,
+        tokens_estimated=totals.tokens_estimated or event.usage_estimated,
         unknown_calls=totals.unknown_calls + (amount is None),
     )

@@ -198,6 +198,8 @@ class Totals:
     cost: Decimal = Decimal(0)
     estimated: bool = False
     """True when some of ``cost`` is an estimate."""
+    tokens_estimated: bool = False
+    """True when some of the token counts are estimates."""
     unknown_calls: int = 0
 
 

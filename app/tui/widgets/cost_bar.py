@@ -151,11 +151,12 @@ def _counts(state: SessionState, live: Usage, *, cache: bool) -> Segments:
     """Tokens of the session by class, the open answer's included."""
     totals, open_answer = state.totals, state.answer is not None
     counted = not open_answer or (state.answer is not None and state.answer.usage.input_tokens is not None)
-    cells = [("in", totals.input_tokens + (live.input_tokens or 0), not counted)]
+    rough = totals.tokens_estimated
+    cells = [("in", totals.input_tokens + (live.input_tokens or 0), rough or not counted)]
     if cache:
         read = totals.cache_read_tokens + (live.cache_read_tokens or 0)
         cells.append(("cache", read, False))
-    cells.append(("out", totals.output_tokens + (live.output_tokens or 0), open_answer))
+    cells.append(("out", totals.output_tokens + (live.output_tokens or 0), rough or open_answer))
     shown: Segments = []
     for word, count, estimated in cells:
         number = BarSegment(f"{amounts.tokens(count, estimated=estimated):>6}")

@@ -34,6 +34,7 @@ def test_an_uncounted_call_is_estimated_and_says_so():
     assert row.usage == Usage(input_tokens=1000, output_tokens=100)
     assert row.cost.amount == Decimal("0.0045")
     assert row.cost.source is CostSource.ESTIMATED
+    assert row.usage_estimated
 
 
 def test_an_unknown_price_stays_unknown_and_a_free_one_is_zero():
