@@ -103,6 +103,24 @@ class RequestStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetryScheduled:
+    """The request failed before anything was shown and is sent again, under a new id, when ``due_at`` has come."""
+
+    turn_id: str
+    request_id: str
+    """The request that failed."""
+    attempt: int
+    """The number of the attempt to come."""
+    attempts: int
+    """How often the request is sent at most."""
+    wait_s: float
+    due_at: float
+    """Seconds since the epoch."""
+    reason: str
+    """Why, in a few words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderActivity:
     """One event of a model's response."""
 
@@ -170,6 +188,7 @@ SessionEvent: TypeAlias = (
     | TurnStarted
     | TurnEnded
     | RequestStarted
+    | RetryScheduled
     | ProviderActivity
     | ToolActivity
     | CallPriced

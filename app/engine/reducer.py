@@ -14,6 +14,7 @@ from .events import (
     ProviderActivity,
     ProvidersListed,
     RequestStarted,
+    RetryScheduled,
     SessionStarted,
     Stamped,
     ToolActivity,
@@ -42,12 +43,12 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
         case PromptSubmitted():
             return _prompt_submitted(state, event, at)
-        case TurnStarted():
-            return replace(state, turn_id=event.turn_id, turn_started_at=at, revisions=bumped(state, chat=1, status=1))
-        case TurnEnded():
-            return replace(state, turn_id=None, turn_started_at=None, revisions=bumped(state, chat=1, status=1))
+        case TurnStarted() | TurnEnded():
+            return _turn_moved(state, event, at)
         case RequestStarted():
             return _request_started(state, event, at)
+        case RetryScheduled():
+            return _retry_scheduled(state, event)
         case CallPriced():
             return _call_priced(state, event)
         case NoticePosted():
@@ -89,6 +90,13 @@ def _prompt_submitted(state: SessionState, event: PromptSubmitted, at: float) ->
     return with_entry(replace(state, queued=queued), entry)
 
 
+def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) -> SessionState:
+    moved = bumped(state, chat=1, status=1)
+    if isinstance(event, TurnStarted):
+        return replace(state, turn_id=event.turn_id, turn_started_at=at, revisions=moved)
+    return replace(state, turn_id=None, turn_started_at=None, retry=None, revisions=moved)
+
+
 def _request_started(state: SessionState, event: RequestStarted, at: float) -> SessionState:
     answer = AnswerEntry(
         request_id=event.request_id,
@@ -98,7 +106,17 @@ def _request_started(state: SessionState, event: RequestStarted, at: float) -> S
         started_at=at,
         estimated_input_tokens=event.estimated_input_tokens,
     )
-    return replace(state, answer=answer, revisions=bumped(state, chat=1, status=1))
+    return replace(state, answer=answer, retry=None, revisions=bumped(state, chat=1, status=1))
+
+
+def _retry_scheduled(state: SessionState, event: RetryScheduled) -> SessionState:
+    """An attempt that showed nothing leaves no answer behind; its error is in the journal and its row in the ledger."""
+    kept = tuple(
+        entry
+        for entry in state.transcript
+        if not (isinstance(entry, AnswerEntry) and entry.request_id == event.request_id and not entry.parts)
+    )
+    return replace(state, transcript=kept, retry=event, revisions=bumped(state, chat=1, status=1))
 
 
 def _call_priced(state: SessionState, event: CallPriced) -> SessionState:

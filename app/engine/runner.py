@@ -7,7 +7,7 @@ the next request: every call that is kept has exactly one result.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,11 +27,13 @@ from ...tools.base import Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
 from .bus import MessageBus
 from .events import (
+    ModelSelected,
     NoticeLevel,
     NoticePosted,
     PromptSubmitted,
     ProviderActivity,
     RequestStarted,
+    RetryScheduled,
     ToolActivity,
     TurnEnded,
     TurnOutcome,
@@ -40,6 +42,7 @@ from .events import (
 from .history import history, paused, request_chars
 from .ids import new_id
 from .ledger import CostOf, priced
+from .recovery import NoRecovery, Recovery, in_words
 from .state import AnswerEntry, SessionState, ToolCallPart, estimate_tokens
 from .system_prompt import system_prompt
 from .worker import read_stream
@@ -90,6 +93,7 @@ class Wiring:
     durable: Callable[[], Awaitable[None]]
     """Waits until everything published so far is on disk."""
     step_limit: int = 50
+    recovery: Recovery = field(default_factory=NoRecovery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class TurnRunner:
         self._bus = bus
         self._wiring = wiring
         self._told: tuple[str, ...] = ()
+        self._pause: asyncio.Task[None] | None = None
         self._tools = tuple(
             ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters)
             for tool in wiring.toolbox.schemas()
@@ -160,8 +165,7 @@ class TurnRunner:
         if model is None:
             self._bus.publish(NoticePosted(message="No model is selected.", level=NoticeLevel.ERROR))
             return TurnOutcome.FAILED
-        request_id = new_id("req")
-        terminal = await self._respond(turn_id, request_id, model)
+        request_id, model, terminal = await self._answered(turn_id, model)
         if isinstance(terminal, ResponseError):
             return TurnOutcome.FAILED
         calls = self._calls(turn_id, request_id)
@@ -174,6 +178,69 @@ class TurnRunner:
             message = "The answer hit the model's output limit and is cut off. Ask it to go on."
             self._bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
         return TurnOutcome.DONE
+
+    def hurry(self) -> bool:
+        """End the wait before the next attempt, which then starts at once. False when nothing is waited for."""
+        return self._pause is not None and self._pause.cancel()
+
+    async def _answered(self, turn_id: str, model: ModelInfo) -> tuple[str, ModelInfo, TerminalEvent]:
+        """One request, sent until there is an answer, with its id and the model that answered last.
+
+        It is sent again, or to the next model of the failover chain, only while nothing of an answer was shown:
+        after that the error stands, what arrived is kept, and it is the person's to retry.
+        """
+        recovery = self._wiring.recovery
+        attempt, tried = 1, [model.ref]
+        while True:
+            request_id = new_id("req")
+            terminal = await self._respond(turn_id, request_id, model)
+            if not isinstance(terminal, ResponseError) or self._shown(request_id):
+                return request_id, model, terminal
+            wait_s = recovery.wait_s(terminal, attempt)
+            if wait_s is not None:
+                await self._wait(turn_id, request_id, terminal, attempt + 1, wait_s)
+                attempt += 1
+            elif (other := recovery.fallback(terminal, tried)) is not None:
+                self._fail_over(model, *other)
+            else:
+                return request_id, model, terminal
+            now = self._state.model or model
+            if now.ref != model.ref:  # by failover, or by the person meanwhile
+                attempt, tried = 1, [*tried, now.ref]
+            model = now
+
+    def _shown(self, request_id: str) -> bool:
+        answer = _answer(self._state, request_id)
+        return answer is not None and bool(answer.parts)
+
+    async def _wait(self, turn_id: str, request_id: str, error: ResponseError, attempt: int, wait_s: float) -> None:
+        """Say why and how long, and wait; another model chosen meanwhile ends the wait, cancelling the turn too."""
+        attempts = self._wiring.recovery.attempts
+        self._bus.publish(
+            RetryScheduled(
+                turn_id=turn_id,
+                request_id=request_id,
+                attempt=attempt,
+                attempts=attempts,
+                wait_s=wait_s,
+                due_at=self._bus.now + wait_s,
+                reason=in_words(error),
+            )
+        )
+        after = f"Attempt {attempt} of {attempts} after {wait_s:.1f} s."
+        self._bus.publish(NoticePosted(message=f"{error.message} {after}"))
+        await self._wiring.durable()
+        self._pause = asyncio.ensure_future(self._wiring.recovery.sleep(wait_s))
+        try:
+            await asyncio.wait([self._pause])
+        finally:
+            self._pause.cancel()
+            self._pause = None
+
+    def _fail_over(self, failed: ModelInfo, model: ModelInfo, dialect: str) -> None:
+        message = f"{failed.ref} does not answer; {model.ref} goes on (setting fallback). The history goes along."
+        self._bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
+        self._bus.publish(ModelSelected(model=model, dialect=dialect))
 
     async def _respond(self, turn_id: str, request_id: str, model: ModelInfo) -> TerminalEvent:
         """One HTTP call: build, stream, price. The ledger row is written however it ends."""
@@ -202,7 +269,8 @@ class TurnRunner:
             self._price(request_id, model)
             raise
         self._price(request_id, model)
-        await self._wiring.durable()
+        if not isinstance(terminal, ResponseError):
+            await self._wiring.durable()
         return terminal
 
     def _request(self, model: ModelInfo) -> tuple[ChatRequest, Provider | None, str]:
@@ -289,7 +357,8 @@ class TurnRunner:
 
     def _settle(self, turn_id: str) -> None:
         """Whatever an ending left open is closed, so that the next request is valid."""
-        for event in closing_events(self._state, turn_id, Outcome.CANCELLED, "Cancelled by the user."):
+        end = ResponseEnd(stop_reason=StopReason.CANCELLED)
+        for event in closing_events(self._state, turn_id, end, Outcome.CANCELLED, "Cancelled by the user."):
             self._bus.publish(event)
 
 
@@ -304,12 +373,11 @@ def _output_limit(model: ModelInfo) -> int | None:
 
 
 def closing_events(
-    state: SessionState, turn_id: str, outcome: Outcome, content: str
+    state: SessionState, turn_id: str, end: TerminalEvent, outcome: Outcome, content: str
 ) -> list[ProviderActivity | ToolActivity]:
-    """Events that end whatever is open in ``state``: a response, runs, and calls that never got a result."""
+    """Events that end whatever is open in ``state``: a response with ``end``, runs with ``outcome``."""
     events: list[ProviderActivity | ToolActivity] = []
     if state.answer is not None:
-        end = ResponseEnd(stop_reason=StopReason.CANCELLED)
         events.append(ProviderActivity(turn_id=turn_id, request_id=state.answer.request_id, event=end))
     for run in state.active_runs:
         finished = _finished(run.run_id, outcome, content)

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...providers.base import ModelInfo
+from ...providers.events import ErrorKind, ResponseError
 from ...tools.base import Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, Outcome
 from .bus import MessageBus
@@ -20,7 +21,8 @@ from .events import (
 )
 from .history import needs_answer
 from .ids import new_id
-from .ledger import CostOf
+from .ledger import CostOf, priced
+from .recovery import NoRecovery, Recovery
 from .runner import Directory, Prepare, TurnRunner, Wiring, closing_events
 from .state import SessionState
 
@@ -36,6 +38,8 @@ class Parts:
     step_limit: int = 50
     durable: Callable[[], Awaitable[None]] | None = None
     """Waits until everything published is on disk; None for a session kept in memory."""
+    recovery: Recovery = field(default_factory=NoRecovery)
+    """What is tried again, and which model goes on instead."""
 
 
 class Session:
@@ -56,6 +60,7 @@ class Session:
                 approve=self._ask,
                 durable=self._durable,
                 step_limit=parts.step_limit,
+                recovery=parts.recovery,
             ),
         )
 
@@ -102,6 +107,7 @@ class Session:
     def select_model(self, model: ModelInfo, dialect: str) -> None:
         """Let another model answer from the next request on, also in mid-turn."""
         self.bus.publish(ModelSelected(model=model, dialect=dialect))
+        self._runner.hurry()
 
     def resolve(self, approval_id: str, decision: Decision, comment: str = "") -> bool:
         """Answer an approval question. False when nobody waits for that answer (any more)."""
@@ -154,23 +160,30 @@ async def _at_once() -> None:
     """Nothing to wait for: the session lives in memory only."""
 
 
-def repair(bus: MessageBus) -> bool:
+def repair(bus: MessageBus, cost_of: CostOf) -> bool:
     """End what was in flight when the process of a resumed session died; True when something was.
 
-    A tool that was running may have run: its result says so, and the next request is valid.
+    A tool that was running may have run: its result says so. A response that was arriving keeps what came and gets
+    the ledger row it lacks, estimated. The next request is valid.
     """
     state = bus.store.state
-    turn_id = state.turn_id or (state.answer.turn_id if state.answer else None)
+    answer = state.answer
+    turn_id = state.turn_id or (answer.turn_id if answer else None)
     if turn_id is None and not state.active_runs:
         return False
-    content = "Patchbay ended while this ran: it may or may not have taken effect. Check before doing it again."
-    for event in closing_events(state, turn_id or "", Outcome.INTERRUPTED, content):
-        bus.publish(event)
-    bus.publish(TurnEnded(turn_id=turn_id or "", outcome=TurnOutcome.INTERRUPTED))
-    bus.publish(
-        NoticePosted(
-            message="The last run ended in mid-turn. What had arrived is kept; retry to go on.",
-            level=NoticeLevel.WARNING,
-        )
+    end = ResponseError(
+        kind=ErrorKind.NETWORK,
+        message="Patchbay ended while this answer was arriving. What came is kept.",
+        retryable=True,
     )
+    content = "Patchbay ended while this ran: it may or may not have taken effect. Check before doing it again."
+    for event in closing_events(state, turn_id or "", end, Outcome.INTERRUPTED, content):
+        bus.publish(event)
+    if answer is not None and state.model is not None:
+        closed = replace(answer, error=end)
+        bus.publish(priced(closed, state.model, cost_of, ended_at=bus.now))
+    bus.publish(TurnEnded(turn_id=turn_id or "", outcome=TurnOutcome.INTERRUPTED))
+    if answer is None:
+        message = "The last run ended in mid-turn. What was done is kept; retry to go on."
+        bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
     return True

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from ...providers.base import ModelInfo, ModelRef, ProviderStatus
 from ...providers.events import InvalidArguments, JsonObject, ResponseError, StopReason, Usage
 from ...tools.events import ApprovalRequested, Outcome
-from .events import Cost, NoticeLevel
+from .events import Cost, NoticeLevel, RetryScheduled
 
 
 class StreamText:
@@ -220,6 +220,7 @@ class Phase(StrEnum):
     IDLE = "idle"
     WAITING = "waiting for first token"
     STREAMING = "streaming"
+    RETRYING = "waiting to retry"
     TOOL = "tool"
     APPROVAL = "approval"
 
@@ -236,6 +237,8 @@ class SessionState:
     runs: tuple[ToolRun, ...] = ()
     """Finished tool runs, in order of their end."""
     active_runs: tuple[ToolRun, ...] = ()
+    retry: RetryScheduled | None = None
+    """The attempt that is waited for; None once it starts."""
     approvals: tuple[ApprovalRequested, ...] = ()
     """Questions that wait, oldest first."""
     files: tuple[FileDiff, ...] = ()
@@ -259,6 +262,8 @@ class SessionState:
             return Phase.APPROVAL
         if self.active_runs:
             return Phase.TOOL
+        if self.retry is not None:
+            return Phase.RETRYING
         if self.answer is not None:
             return Phase.WAITING if self.answer.first_token_at is None else Phase.STREAMING
         return Phase.IDLE if self.turn_id is None else Phase.WAITING

@@ -337,14 +337,14 @@ class LinePane(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """A row with the offsets that text selection asks for; painting itself goes through ``render_lines``."""
         row = self.scroll_offset.y + y
-        content = self.line_at(row) if row < self._total else Strip.blank(0)
+        content = self.line_at(row) if row < self._total and self._width else Strip.blank(0)
         return content.extend_cell_length(self._width, self.palette.base).apply_offsets(0, row)
 
     def _finished(self, y: int, width: int, selection: Selection | None) -> Strip:
         row = self.scroll_offset.y + y
         if self._unseen and y == self.scrollable_content_region.height - 1:
             return self._hint_strip(width)
-        if row >= self._total:
+        if row >= self._total or not self._width:  # before the first layout there are no rows yet
             return Strip.blank(width, self.palette.base)
         source = self.line_at(row)
         span = None if selection is None else selection.get_span(row)

@@ -7,6 +7,7 @@ columns of fixed width, so that nothing moves while they count. A narrow bar lea
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -15,6 +16,7 @@ from textual.widget import Widget
 
 from ....providers.events import Usage
 from ....tools.safe_text import safe_line
+from ...engine.events import RetryScheduled
 from ...engine.ledger import CostOf
 from ...engine.state import AnswerEntry, Phase, SessionState, ThinkingPart, estimate_tokens
 from .. import amounts
@@ -102,6 +104,8 @@ def _activity(state: SessionState, now: float, signs: Signs) -> Segments:
             return [BarSegment(f"{signs.todo} ready", "muted")]
         case Phase.APPROVAL:
             return [BarSegment(f"{signs.running} waits for your answer", "warn")]
+        case Phase.RETRYING:
+            return _retry(state.retry, now, signs)
         case Phase.TOOL:
             run = state.active_runs[0]
             more = f" +{len(state.active_runs) - 1}" if len(state.active_runs) > 1 else ""
@@ -118,6 +122,17 @@ def _activity(state: SessionState, now: float, signs: Signs) -> Segments:
             thinks = answer is not None and answer.parts and isinstance(answer.parts[-1], ThinkingPart)
             word = "thinking" if thinks else "streaming"
             return [BarSegment(f"{signs.running} {word}", "ok"), BarSegment(f" {_rate(answer, now):>8}", "muted")]
+
+
+def _retry(retry: RetryScheduled | None, now: float, signs: Signs) -> Segments:
+    """The count-down to the next attempt."""
+    if retry is None:
+        return []
+    left = max(0, ceil(retry.due_at - now))
+    return [
+        BarSegment(f"{signs.running} retry {retry.attempt}/{retry.attempts} in {left} s", "warn"),
+        BarSegment(f": {safe_line(retry.reason)}", "muted"),
+    ]
 
 
 def _rate(answer: AnswerEntry | None, now: float) -> str:

@@ -1,11 +1,10 @@
 import asyncio
 
-from support.sessions import Recording
-
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import NoticePosted, Stamped
 from patchbay.app.engine.state import NoticeEntry, SessionState
 from patchbay.app.engine.store import SessionStore
+from support.sessions import Recording
 
 
 def make_bus() -> MessageBus:

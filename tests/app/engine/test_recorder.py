@@ -7,11 +7,17 @@ import sys
 import textwrap
 
 import pytest
-from support.sessions import FakeToolbox, make_session
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.database import MIGRATIONS, DatabaseError, connect, latest_session, load_events
-from patchbay.app.engine.events import ProviderActivity, RequestStarted, SessionStarted, ToolActivity, TurnStarted
+from patchbay.app.engine.events import (
+    CostSource,
+    ProviderActivity,
+    RequestStarted,
+    SessionStarted,
+    ToolActivity,
+    TurnStarted,
+)
 from patchbay.app.engine.history import history
 from patchbay.app.engine.recorder import Recorder
 from patchbay.app.engine.session import repair
@@ -23,6 +29,7 @@ from patchbay.providers.messages import ToolResultMessage
 from patchbay.providers.redact import remember_secret
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, thinking, tool_call, usage
 from patchbay.tools.events import Outcome, ToolRunStarted
+from support.sessions import FakeToolbox, cost_of, make_session
 
 
 async def echo(_arguments, _emit, _approve):
@@ -145,7 +152,7 @@ def test_what_was_in_flight_at_a_crash_is_closed_and_said():
         bus.publish(ProviderActivity(turn_id="t", request_id="r", event=event))
     run = ToolRunStarted(run_id="r.1", name="bash", title="make")
     bus.publish(ToolActivity(turn_id="t", request_id="r", part_index=1, event=run))
-    assert repair(bus)
+    assert repair(bus, cost_of)
     state = bus.store.state
     assert state.turn_id is None
     assert state.runs[0].outcome is Outcome.INTERRUPTED
@@ -153,7 +160,7 @@ def test_what_was_in_flight_at_a_crash_is_closed_and_said():
     assert isinstance(result, ToolResultMessage)
     assert result.is_error
     assert "may or may not" in result.content
-    assert not repair(bus), "a closed session needs no repair"
+    assert not repair(bus, cost_of), "a closed session needs no repair"
 
 
 CHILD = """
@@ -202,9 +209,12 @@ def test_a_killed_process_keeps_the_prompt_and_the_text_so_far(database):
     store.replay(events)
     bus = MessageBus(store, clock=lambda: 2e9, first_seq=last + 1)
     assert problems == []
-    assert repair(bus)
+    assert repair(bus, cost_of)
     entry = next(entry for entry in reversed(store.state.transcript) if isinstance(entry, AnswerEntry))
     assert str(entry.parts[0].text).startswith("0 1 2 3 ")
+    assert entry.error is not None
+    assert entry.cost is not None
+    assert entry.cost.source is CostSource.ESTIMATED
     assert len(history(store.state)) == 2
 
 

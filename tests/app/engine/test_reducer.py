@@ -3,7 +3,6 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sessions import FakeToolbox, make_session
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import ProviderActivity, RequestStarted, Stamped
@@ -14,6 +13,7 @@ from patchbay.providers.base import ModelRef
 from patchbay.providers.events import TextDelta, TextStart
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, thinking, tool_call, usage
 from patchbay.tools.events import ToolOutputDelta
+from support.sessions import FakeToolbox, make_session
 
 REF = ModelRef(provider="p", model="m")
 

@@ -1,7 +1,6 @@
 import asyncio
 
 import pytest
-from support.sessions import FakeToolbox, make_session, model, question, until
 
 from patchbay.app.engine.events import CallPriced, CostSource, PromptQueued, PromptSubmitted, ToolActivity, TurnOutcome
 from patchbay.app.engine.history import history
@@ -20,6 +19,7 @@ from patchbay.providers.events import (
 from patchbay.providers.messages import AssistantMessage, TextBlock, ToolCallBlock, ToolResultMessage, UserMessage
 from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, tool_call, usage
 from patchbay.tools.events import ApprovalRequested, Decision, Outcome, ToolRunFinished, ToolRunStarted
+from support.sessions import FakeToolbox, make_session, model, question, until
 
 
 async def echo(arguments, _emit, _approve):

@@ -2,9 +2,10 @@ import asyncio
 
 import pytest
 
-from patchbay.app.engine.events import ProvidersListed
-from patchbay.app.engine.state import AnswerEntry, NoticeEntry, Phase
+from patchbay.app.engine.events import NoticeLevel, ProvidersListed
+from patchbay.app.engine.state import AnswerEntry, NoticeEntry, Phase, SessionState
 from patchbay.app.tui.control import Ending
+from patchbay.app.tui.panes.tool_log import ToolLogPane
 from patchbay.app.tui.widgets.approval import ApprovalBar
 from patchbay.app.tui.widgets.cost_bar import CostBar
 from patchbay.app.tui.widgets.help import HelpScreen
@@ -278,3 +279,32 @@ async def test_two_thousand_messages_take_few_widgets():
         assert len(session.state.transcript) == 2000
         assert len(list(desk.screen.walk_children())) <= 60
         assert "answer 999" in desk.text("chat")
+
+
+@pytest.mark.parametrize("size", [(160, 48), (80, 24)])
+async def test_a_session_with_a_past_is_shown_from_the_first_frame(size):
+    async def work(_arguments, emit, _approve):
+        return "done"
+
+    provider = ScriptedProvider("fake", [answer(tool_call("a", "bash", {}), end()), answer(text("all done"), end())])
+    session, _ = make_session(provider, toolbox=FakeToolbox(bash=work))
+    session.notice("The last run ended in mid-turn.")
+    session.submit("go")
+    await session.wait_idle()
+    session.notice("Something to know.")
+    async with on_screen(session, size=size) as desk:
+        assert "all done" in desk.text("chat")
+        await desk.pilot.press("alt+3")
+        await desk.pilot.pause()
+        assert "Something to know." in desk.text("tools")
+        assert "bash" in desk.text("tools")
+
+
+def test_a_pane_that_has_no_size_yet_paints_nothing_and_does_not_fail():
+    pane = ToolLogPane()
+    session_state = SessionState(
+        session_id="s", transcript=(NoticeEntry(message="hello", level=NoticeLevel.INFO, at=1.0),)
+    )
+    pane.sync(session_state)
+    assert pane.row_count == 1
+    assert pane._finished(0, 20, None).text.strip() == ""
