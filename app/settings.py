@@ -23,7 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, PydanticBaseSettingsSource
 
-from ..providers.base import Price, ProviderConfigError
+from ..providers.base import ModelRef, Price, ProviderConfigError
 from ..providers.presets import preset_of_url
 from ..providers.registry import DEFAULT_KIND, ProviderConfig, choose_preset
 from ..tools.policy import Rule
@@ -153,6 +153,8 @@ class FileTables(BaseModel):
     model: str | None = None
     """``provider/model``, or a model id of the default provider."""
     default_provider: str | None = None
+    fallback: Words = ()
+    """Models, as ``provider/model``, that go on in this order when the one that answers is out."""
     provider: ProviderTable | None = None
     providers: dict[str, ProviderTable] = {}
     pricing: dict[str, PriceTable] = {}
@@ -163,6 +165,11 @@ class FileTables(BaseModel):
     ascii: bool = False
     """Only signs that every terminal has."""
     step_limit: int = Field(default=DEFAULT_STEP_LIMIT, ge=1)
+
+    @field_validator("fallback")
+    @classmethod
+    def _are_models(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ModelRef.parse(model)) for model in models)
 
 
 class Settings(FileTables, BaseSettings):
@@ -194,6 +201,10 @@ class Settings(FileTables, BaseSettings):
     def prices(self) -> dict[str, Price]:
         """The person's own prices by model id."""
         return {model: Price(**table.model_dump()) for model, table in self.pricing.items()}
+
+    def fallback_chain(self) -> tuple[ModelRef, ...]:
+        """The models that go on when another one is out, in this order."""
+        return tuple(ModelRef.parse(text) for text in self.fallback)
 
     def start_provider(self) -> str | None:
         """The provider to begin with: the default one, else that of ``[provider]``, else the only one there is."""

@@ -6,8 +6,9 @@ yet unknown) is collected whole and goes back as it came.
 """
 
 from .decoder import ResponseDecoder
+from .effort import anthropic_effort, anthropic_takes_temperature, thinking_refused, without_thinking
 from .endpoint import Endpoint
-from .events import InvalidArguments, JsonObject, JsonValue, StopReason
+from .events import InvalidArguments, JsonObject, JsonValue, ResponseError, StopReason
 from .http import DialectProvider
 from .json_values import as_count, as_list, as_object, as_text, parse_object, to_json
 from .messages import (
@@ -58,7 +59,8 @@ _MAX_TOKENS: tuple[tuple[str, int], ...] = (
 _DEFAULT_MAX_TOKENS = 32_000
 """For models not listed."""
 
-_CACHED: JsonObject = {"type": "ephemeral"}
+_CACHE_TTL = "cache_ttl"
+"""The option that says how long caches are kept: ``5m``, which is the default, or ``1h``, which costs more to write."""
 
 
 class AnthropicMessages(DialectProvider):
@@ -82,30 +84,41 @@ class AnthropicMessages(DialectProvider):
     def request_body(self, request: ChatRequest) -> JsonObject:
         """The request as Messages want it.
 
-        Four cache breakpoints: after the tools, after the system prompt, and after each of the last two messages of
-        the person or of tools, so that the place the request before this one wrote to is found again.
+        Four cache breakpoints: after the tools, after what does not change of the system prompt, and after each of
+        the last two messages of the person or of tools, so that the place the request before this one wrote to is
+        found again.
         """
         quirks = self.endpoint.quirks
+        options = quirks.extra_body | request.extra
+        cached = _cache_mark(options.pop(_CACHE_TTL, None))
+        limit = max_tokens(request)
         body: JsonObject = {
             "model": request.model,
-            "max_tokens": max_tokens(request),
-            "messages": [*anthropic_messages(request, self.endpoint)],
+            "max_tokens": limit,
+            "messages": [*anthropic_messages(request, self.endpoint, cached)],
             "stream": True,
         }
-        if request.system.strip():
-            body["system"] = [{"type": "text", "text": request.system, "cache_control": _CACHED}]
+        if system := _system(request, cached):
+            body["system"] = [*system]
         if request.tools:
             tools: list[JsonObject] = [
                 {"name": tool.name, "description": tool.description, "input_schema": tool.parameters}
                 for tool in request.tools
             ]
-            tools[-1]["cache_control"] = _CACHED
+            tools[-1]["cache_control"] = cached
             body["tools"] = [*tools]
             if request.tool_choice != "auto":
                 body["tool_choice"] = {"type": "any" if request.tool_choice == "required" else request.tool_choice}
-        if request.temperature is not None and quirks.temperature:
+        thinking = anthropic_effort(request, limit)
+        thinks = as_object(thinking.get("thinking")).get("type") in ("enabled", "adaptive")
+        takes_temperature = quirks.temperature and not thinks and anthropic_takes_temperature(request.model)
+        if request.temperature is not None and takes_temperature:
             body["temperature"] = request.temperature
-        return body | quirks.extra_body | request.extra
+        return body | thinking | options
+
+    def amended(self, body: JsonObject, error: ResponseError, reply: str) -> tuple[JsonObject, str] | None:
+        """A conversation whose kept thinking is refused goes without it, and the model without thinking, once."""
+        return without_thinking(body, self.name) if thinking_refused(reply) else None
 
 
 def max_tokens(request: ChatRequest) -> int:
@@ -116,7 +129,18 @@ def max_tokens(request: ChatRequest) -> int:
     return next((limit for start, limit in _MAX_TOKENS if name.startswith(start)), _DEFAULT_MAX_TOKENS)
 
 
-def anthropic_messages(request: ChatRequest, endpoint: Endpoint) -> list[JsonObject]:
+def _cache_mark(ttl: JsonValue) -> JsonObject:
+    return {"type": "ephemeral", "ttl": ttl} if ttl else {"type": "ephemeral"}
+
+
+def _system(request: ChatRequest, cached: JsonObject) -> list[JsonObject]:
+    """The system prompt: a breakpoint after the rules, and after it what changes from day to day."""
+    rules: JsonObject = {"type": "text", "text": request.system, "cache_control": cached}
+    tail: JsonObject = {"type": "text", "text": request.system_tail}
+    return [block for block in (rules, tail) if as_text(block.get("text")).strip()]
+
+
+def anthropic_messages(request: ChatRequest, endpoint: Endpoint, cached: JsonObject | None = None) -> list[JsonObject]:
     """The conversation with user and assistant in turn; the results of one turn come first in one user message."""
     out: list[JsonObject] = []
     results: list[JsonObject] = []
@@ -139,7 +163,7 @@ def anthropic_messages(request: ChatRequest, endpoint: Endpoint) -> list[JsonObj
                     close_user_message()
                     out.append({"role": "assistant", "content": [*blocks]})
     close_user_message()
-    _mark_for_cache(out)
+    _mark_for_cache(out, cached or _cache_mark(None))
     return out
 
 
@@ -184,12 +208,12 @@ def _assistant_block(block: AssistantBlock, *, own: bool) -> JsonObject | None:
             return None
 
 
-def _mark_for_cache(messages: list[JsonObject]) -> None:
+def _mark_for_cache(messages: list[JsonObject], cached: JsonObject) -> None:
     """Put a breakpoint on the last block that can carry one in each of the last two user messages."""
     users = [message for message in messages if message.get("role") == "user"]
     for message in users[-2:]:
         blocks = [as_object(block) for block in as_list(message.get("content"))]
-        blocks[-1]["cache_control"] = _CACHED
+        blocks[-1]["cache_control"] = cached
 
 
 class MessagesDecoder(ResponseDecoder):

@@ -12,4 +12,4 @@ DIALECTS: dict[str, type[DialectProvider]] = {
     "openai_chat": OpenAIChat,
     "openai_responses": OpenAIResponses,
 }
-"""Each is made as ``DIALECTS[name](endpoint, transport=None)``; a new dialect is one file and one line here."""
+"""Each is made as ``DIALECTS[name](endpoint, transport=None, log=None)``; a new one is one file and a line here."""

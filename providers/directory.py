@@ -5,15 +5,18 @@ are first used and kept, so that connections are pooled.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
+from .breaker import COOL_DOWN_S, LOCAL_COOL_DOWN_S, BreakerState, CircuitBreaker, GuardedProvider
 from .catalogue import Catalogue
 from .demo import DEMO_MODEL
 from .discovery import Discovered, discover, inspect
 from .endpoint import Endpoint
+from .exchanges import ExchangeLog
 from .presets import PRESETS, Preset, origin
 from .redact import redact
 from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
@@ -81,8 +84,13 @@ class ProviderDirectory:
         discover: Callable[[], Awaitable[Sequence[Discovered]]] = discover,
         transport: "httpx.AsyncBaseTransport | None" = None,
         config_file: str = CONFIG_FILE,
+        clock: Callable[[], float] = time.time,
+        log: ExchangeLog | None = None,
     ) -> None:
-        """``environ`` is read again for every request; ``config_file`` is only named in messages."""
+        """``environ`` is read again for every request; ``config_file`` is only named in messages.
+
+        ``clock`` gives epoch seconds. What opened providers exchange with their servers is kept in ``log``.
+        """
         self._environ = environ
         self._catalogue = catalogue
         self._default_provider = default_provider
@@ -90,6 +98,11 @@ class ProviderDirectory:
         self._discover = discover
         self._transport = transport
         self._config_file = config_file
+        self._log = log
+        self._clock = clock
+        self.on_change: Callable[[], None] = lambda: None
+        """Called when a provider begins to be left alone because it keeps failing, and when it answers again."""
+        self._breakers: dict[str, CircuitBreaker] = {}
         self._live: dict[str, _Live] = {}
         self._opened: dict[str, Provider] = {}
         self._entries: dict[str, _Entry] = {}
@@ -131,6 +144,9 @@ class ProviderDirectory:
             if task.cancelled():
                 problem = f"{name} did not answer within {REFRESH_TIMEOUT_S:g} s: is its server running?"
                 self._live[name] = _Live(online=Online.OFFLINE, problem=problem)
+        for name, breaker in self._breakers.items():
+            if name in self._live and self._live[name].online is Online.ONLINE:
+                breaker.seen()
 
     # --- one model ---------------------------------------------------------------------------------------------------
 
@@ -158,9 +174,15 @@ class ProviderDirectory:
             return self._demo
         opened = self._opened.get(ref.provider)
         if opened is None:
-            opened = open_provider(self._endpoint(ref.provider), self._transport)
+            endpoint = self._endpoint(ref.provider)
+            opened = GuardedProvider(open_provider(endpoint, self._transport, self._log), self._breaker(endpoint))
             self._opened[ref.provider] = opened
         return opened
+
+    def failing(self, name: str) -> bool:
+        """True while a provider is not asked because it kept failing."""
+        breaker = self._breakers.get(name)
+        return breaker is not None and breaker.state is BreakerState.OPEN
 
     def id_pattern(self, ref: ModelRef) -> str:
         """The regular expression tool-call ids must match at a model's endpoint; empty where any will do."""
@@ -243,6 +265,17 @@ class ProviderDirectory:
             endpoint, problem = None, redact(str(error))
         return _Entry(config=config, preset=preset, origin=origin, endpoint=endpoint, problem=problem)
 
+    def _breaker(self, endpoint: Endpoint) -> CircuitBreaker:
+        """The breaker of an endpoint; it outlives a provider that is closed and opened again."""
+        breaker = self._breakers.get(endpoint.name)
+        if breaker is None:
+            breaker = self._breakers[endpoint.name] = CircuitBreaker(
+                cool_down_s=LOCAL_COOL_DOWN_S if endpoint.local else COOL_DOWN_S,
+                clock=self._clock,
+                on_change=lambda: self.on_change(),
+            )
+        return breaker
+
     def _covers(self, preset: str) -> bool:
         """Whether a registered provider already is that service."""
         return any(preset in (entry.name, entry.preset.name) for entry in self._entries.values())
@@ -280,6 +313,7 @@ class ProviderDirectory:
             base_url=endpoint.base_url if endpoint else "",
             problem=entry.problem or live.problem,
             help_url=entry.preset.help_url,
+            paused_until=breaker.paused_until if (breaker := self._breakers.get(entry.name)) else None,
         )
 
     def _model_ids(self, entry: _Entry) -> tuple[str, ...]:
@@ -295,7 +329,11 @@ class ProviderDirectory:
         live = self._live.get(entry.name)
         said = next((known for known in live.models if known.ref.model == model), None) if live else None
         local = entry.endpoint is not None and entry.endpoint.local and not (live is not None and live.proxy)
-        return self._catalogue.facts(entry.name, model, local=local, table=entry.table, live=said)
+        facts = self._catalogue.facts(entry.name, model, local=local, table=entry.table, live=said)
+        if entry.endpoint is None:
+            return facts
+        window = entry.endpoint.window(facts.context_window, loaded=said.context_window if said else None)
+        return replace(facts, context_window=window)
 
     def _first_model(self, name: str) -> ModelRef | None:
         """A provider's model to begin with: the configured one, else the first it lists."""

@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from .events import JsonObject
+from .json_values import as_object, first_count
+
+_WINDOW_IS_ASKED = frozenset({"ollama"})
+"""Dialects in which every request says how large a window the model is to have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +25,12 @@ class Quirks:
     reasoning_replay: str = "none"
     """What goes back of old thinking in Chat Completions: ``none``, ``loop`` (within the running tool loop),
     ``always`` (every assistant message, empty when there was none) or ``details`` (reasoning_details, unchanged)."""
+    effort: str = "openai"
+    """How Chat Completions are told how long to think: a style of ``effort.chat_effort``, "" where nothing may be."""
+    asked_window: int | None = None
+    """Tokens of window to ask for at most of a server that loads a model with the window its client wants."""
     extra_body: JsonObject = field(default_factory=dict)
-    """Fields added to every request."""
+    """Fields added to every request. In Messages, ``cache_ttl`` is none of them but how long caches live: ``1h``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +51,16 @@ class Endpoint:
     first_token_timeout_s: float = 120.0
     between_tokens_timeout_s: float = 60.0
     quirks: Quirks = field(default_factory=Quirks)
+
+    def window(self, known: int | None, *, loaded: int | None) -> int | None:
+        """Tokens of the window a model has, or will have once this client asks for it.
+
+        ``known`` is what it was made for, ``loaded`` what the server runs it with.
+        """
+        if self.dialect not in _WINDOW_IS_ASKED:
+            return known
+        own = first_count(as_object(self.quirks.extra_body.get("options")), "num_ctx")
+        most = self.quirks.asked_window
+        if own is not None or loaded is not None or most is None:
+            return own or loaded or known
+        return min(known or most, most)

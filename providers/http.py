@@ -1,7 +1,8 @@
 """One endpoint over HTTP: what all dialects share of asking, waiting, and failing.
 
 The wait is limited by events, not bytes: a server that sends only comments is as silent as one that sends nothing.
-Redirects are not followed, since the key must not go to another host, and nothing is retried here.
+Redirects are not followed, since the key must not go to another host. Nothing is retried here but a request whose
+field the server refused, without that field (see ``learnt``).
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 import httpx
 
 from .base import ModelInfo, ModelRef, ProviderConfigError
+from .compression import body_bytes
 from .decoder import AnswerBody, ResponseDecoder
 from .endpoint import Endpoint
 from .errors import (
@@ -25,10 +27,13 @@ from .errors import (
     unusable,
     unusable_key,
 )
-from .events import JsonObject, JsonValue, ResponseError, ResponseEvent
+from .events import ErrorKind, JsonObject, JsonValue, Notice, ResponseError, ResponseEvent
+from .exchanges import ExchangeLog
 from .json_values import parse_json
+from .learnt import Learnt
 from .messages import ChatRequest
 from .model_rows import model_facts, model_id, model_rows
+from .recording import listening_hooks
 from .sse import MAX_LINE_BYTES
 
 CONNECT_TIMEOUT_S = 10.0
@@ -39,10 +44,14 @@ AFTER_END_S = 5.0
 DRAIN_S = 0.2
 """How long the rest of a body is read after its end mark, so that the connection can be used again."""
 DRAIN_CHUNKS = 64
+MAX_AMENDMENTS = 4
+"""How many fields one request may lose to refusals before it counts as refused."""
 MAX_ERROR_BYTES = 1024 * 1024
 MAX_LISTING_BYTES = 32 * 1024 * 1024
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_ABOUT_THE_REQUEST = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.SERVER_ERROR})
+"""Refusals that may be for one of its fields."""
 
 
 class DialectProvider(ABC):
@@ -58,9 +67,18 @@ class DialectProvider(ABC):
     json_lines = False
     """True when the dialect streams one JSON object a line instead of server-sent events."""
 
-    def __init__(self, endpoint: Endpoint, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        log: ExchangeLog | None = None,
+        learnt: Learnt | None = None,
+    ) -> None:
         self.endpoint = endpoint
+        self._learnt = Learnt() if learnt is None else learnt
         self._transport = transport
+        self._log = log
         self._pool: httpx.AsyncClient | None = None
 
     @property
@@ -85,12 +103,25 @@ class DialectProvider(ABC):
     def new_decoder(self) -> ResponseDecoder:
         """A decoder for one answer."""
 
+    def amended(self, body: JsonObject, error: ResponseError, reply: str) -> tuple[JsonObject, str] | None:
+        """A request that was refused with this reply, changed for this once, and what to tell the person.
+
+        None when nothing can be done.
+        """
+        return None
+
+    def opening(self) -> tuple[Notice, ...]:
+        """What to tell the person with the first answer, once."""
+        return ()
+
     def fixed_headers(self) -> dict[str, str]:
         """Headers the dialect wants on every request."""
         return {}
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ResponseEvent]:
         """Answer one request; see ``base.Provider.stream``. Closing the iterator closes the connection."""
+        for event in self.opening():
+            yield event
         decoder = self.new_decoder()
         try:
             async with aclosing(self._exchange(request, decoder)) as batches:
@@ -106,6 +137,8 @@ class DialectProvider(ABC):
             error = unusable(self.endpoint, f"the base URL {self.endpoint.base_url!r} is not usable; correct it.")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as problem:
             error = connection_failed(self.endpoint, problem)
+        except httpx.DecodingError as problem:
+            error = unusable(self.endpoint, f"{problem}. What came before it is kept.")
         except httpx.HTTPError as problem:
             error = connection_lost(self.endpoint, problem)
         except Exception as problem:  # the promise is that a stream never raises, so a defect of ours must not either
@@ -152,6 +185,7 @@ class DialectProvider(ABC):
                 transport=self._transport,
                 timeout=httpx.Timeout(None, connect=CONNECT_TIMEOUT_S, write=60.0, pool=CONNECT_TIMEOUT_S),
                 follow_redirects=False,
+                event_hooks=listening_hooks(self._log, self.endpoint, self.ask_path),
                 # A company proxy from the environment cannot reach servers on this machine.
                 trust_env=address(self.endpoint).rpartition(":")[0] not in _LOOPBACK,
             )
@@ -172,8 +206,36 @@ class DialectProvider(ABC):
         return headers | dict(self.endpoint.headers)
 
     async def _exchange(self, request: ChatRequest, decoder: ResponseDecoder) -> AsyncGenerator[list[ResponseEvent]]:
-        """Send the request and give the events of the answer, batch by batch. Raises what goes wrong."""
-        content = json.dumps(self.request_body(request), ensure_ascii=False).encode("utf-8", "replace")
+        """The events of the answer, batch by batch; a field that is refused is left out. Raises what goes wrong."""
+        body = self._learnt.applied(self.endpoint, self.request_body(request))
+        for remaining in range(MAX_AMENDMENTS, -1, -1):
+            try:
+                async with aclosing(self._ask(body, decoder)) as batches:
+                    async for batch in batches:
+                        yield batch
+                return
+            except _Refused as refused:
+                amended = self._amended(body, refused) if remaining else None
+                if amended is None:
+                    raise
+                body, message = amended
+                yield [Notice(message=message)]
+
+    def _amended(self, body: JsonObject, refused: "_Refused") -> tuple[JsonObject, str] | None:
+        """The request without what was refused, which is remembered, and what to tell the person."""
+        error = refused.error
+        if error.kind not in _ABOUT_THE_REQUEST or error.status is None:
+            return None
+        lesson = self._learnt.learn(self.endpoint, body, error.status, refused.reply)
+        return (
+            self.amended(body, error, refused.reply)
+            if lesson is None
+            else (lesson.applied(body), lesson.told(self.name))
+        )
+
+    async def _ask(self, request_body: JsonObject, decoder: ResponseDecoder) -> AsyncGenerator[list[ResponseEvent]]:
+        """Send a request and give the events of the answer, batch by batch. Raises what goes wrong."""
+        content = json.dumps(request_body, ensure_ascii=False).encode("utf-8", "replace")
         headers = {"Content-Type": "application/json", "Accept": "*/*", **self._headers()}
         # Compression makes proxies collect a stream before they pass it on.
         headers = {"Accept-Encoding": "identity", **headers}
@@ -183,9 +245,9 @@ class DialectProvider(ABC):
             async with watchdog.limit():
                 reply = await stack.enter_async_context(asked)
                 if not reply.is_success:
-                    raise ResponseFailure(await self._refusal(reply))
+                    raise await self._refusal(reply)
             body = AnswerBody(decoder, json_lines=self.json_lines, limit=MAX_LINE_BYTES)
-            chunks = reply.aiter_bytes()
+            chunks = await stack.enter_async_context(aclosing(body_bytes(reply)))
             while not decoder.blocks.ended:
                 async with watchdog.limit():
                     chunk = await anext(chunks, None)
@@ -196,9 +258,9 @@ class DialectProvider(ABC):
             if decoder.complete:
                 await _drain(chunks)
 
-    async def _refusal(self, reply: httpx.Response) -> ResponseError:
+    async def _refusal(self, reply: httpx.Response) -> "_Refused":
         text = await _read_at_most(reply, MAX_ERROR_BYTES)
-        return classify_reply(self.endpoint, reply.status_code, text, reply.headers)
+        return _Refused(classify_reply(self.endpoint, reply.status_code, text, reply.headers), text)
 
     async def fetch(self, method: str, path: str, content: JsonObject | None = None) -> JsonValue:
         """A JSON document other than an answer. Raises ``ResponseFailure`` and what httpx raises."""
@@ -207,7 +269,7 @@ class DialectProvider(ABC):
             self._client().stream(method, self.url(path), headers=self._headers(), json=content) as reply,
         ):
             if not reply.is_success:
-                raise ResponseFailure(await self._refusal(reply))
+                raise await self._refusal(reply)
             text = await _read_at_most(reply, MAX_LISTING_BYTES)
         try:
             return parse_json(text)
@@ -226,6 +288,14 @@ class DialectProvider(ABC):
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
             problem = connection_failed(self.endpoint, failure).message
         raise ProviderConfigError(problem)
+
+
+class _Refused(ResponseFailure):
+    """A reply that is no success, with its body."""
+
+    def __init__(self, error: ResponseError, reply: str) -> None:
+        super().__init__(error)
+        self.reply = reply
 
 
 class _Watchdog:
@@ -276,10 +346,11 @@ async def _read_at_most(reply: httpx.Response, limit: int) -> str:
     """The text of a reply, as far as it comes and up to so many bytes."""
     kept = bytearray()
     with suppress(httpx.HTTPError):  # part of an error message is better than none
-        async for chunk in reply.aiter_bytes():
-            kept += chunk
-            if len(kept) >= limit:
-                break
+        async with aclosing(body_bytes(reply)) as chunks:
+            async for chunk in chunks:
+                kept += chunk
+                if len(kept) >= limit:
+                    break
     return kept[:limit].decode("utf-8", "replace")
 
 

@@ -1,6 +1,7 @@
 """The provider-neutral conversation: what every dialect translates from, and a request for one answer."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from .events import InvalidArguments, JsonObject
@@ -93,6 +94,24 @@ class ToolSpec:
     parameters: JsonObject
 
 
+class Effort(StrEnum):
+    """How long a model is to think: one scale for every provider, mapped by ``effort`` to what each understands."""
+
+    DEFAULT = "default"
+    """The provider's own choice: nothing is sent."""
+    OFF = "off"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    MAX = "max"
+
+    @property
+    def next(self) -> "Effort":
+        """The next one up; after the last comes the default again."""
+        scale = list(Effort)
+        return scale[(scale.index(self) + 1) % len(scale)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatRequest:
     """One request for one answer. ``max_tokens`` None lets the provider choose the model's own limit."""
@@ -100,10 +119,23 @@ class ChatRequest:
     model: str
     messages: tuple[Message, ...]
     system: str = ""
+    """The rules: the same in every request, so that they can be cached."""
+    system_tail: str = ""
+    """What of the system prompt changes (date, folder): it goes last, after what is cached."""
     tools: tuple[ToolSpec, ...] = ()
     max_tokens: int | None = None
     temperature: float | None = None
     tool_choice: str = "auto"
     """``auto``, ``none`` or ``required``."""
+    effort: Effort = Effort.DEFAULT
+    thinks: bool | None = None
+    """Whether the model can think, as far as anybody knows. A known no means that ``effort`` is not sent."""
+    context_window: int | None = None
+    """Tokens the model's window is known to hold; sent only where the server lets the client set it."""
     extra: JsonObject = field(default_factory=dict)
     """Body fields set by the person for this provider, sent as they are."""
+
+    @property
+    def whole_system(self) -> str:
+        """The system prompt in one piece."""
+        return "\n\n".join(part for part in (self.system, self.system_tail) if part)

@@ -3,13 +3,19 @@
 Reference: https://github.com/ollama/ollama/blob/main/docs/api.md. Answers stream as one JSON object a line.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
+
 import httpx
 
 from .base import ModelInfo, ModelRef
 from .decoder import ResponseDecoder
+from .effort import ollama_effort
 from .endpoint import Endpoint
 from .errors import ResponseFailure
-from .events import InvalidArguments, JsonObject, StopReason
+from .events import InvalidArguments, JsonObject, Notice, ResponseError, ResponseEvent, StopReason
 from .http import DialectProvider
 from .json_values import as_count, as_list, as_object, as_text, first_count, to_json
 from .messages import (
@@ -23,18 +29,30 @@ from .messages import (
     ToolResultMessage,
     UserMessage,
 )
+from .openai_chat import OpenAIChat
 from .usage import ollama_usage
 
 STOP_REASONS: dict[str, StopReason] = {"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}
 _OPTIONS = "options"
+_NO_SUCH_PATH = frozenset({404, 405})
 
 
 class Ollama(DialectProvider):
-    """An Ollama server. Its base URL is the server's root; a ``/v1`` at its end is left out."""
+    """An Ollama server. Its base URL is the server's root; a ``/v1`` at its end is left out.
+
+    Servers that imitate Ollama may lack its chat: those are spoken to in Chat Completions, which they have.
+    """
 
     ask_path = "/api/chat"
     models_path = "/api/tags"
     json_lines = True
+
+    def __init__(self, endpoint: Endpoint, **plugs: Any) -> None:
+        super().__init__(endpoint, **plugs)
+        self._plugs = plugs
+        self._windows: dict[str, int] = {}
+        """The window asked for each model: another one would make the server load the model again."""
+        self._compatible: OpenAIChat | None = None
 
     def key_headers(self, key: str) -> dict[str, str]:
         """The key as a bearer token, for ollama.com and servers behind a proxy."""
@@ -46,12 +64,46 @@ class Ollama(DialectProvider):
 
     def url(self, path: str) -> str:
         """The address of a path under the server's root."""
-        return self.endpoint.base_url.rstrip("/").removesuffix("/v1") + path
+        return self._root + path
+
+    @property
+    def _root(self) -> str:
+        return self.endpoint.base_url.rstrip("/").removesuffix("/v1")
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[ResponseEvent]:
+        """Answer one request; see ``base.Provider.stream``."""
+        if self._compatible is None:
+            async with aclosing(super().stream(request)) as events:
+                async for event in events:
+                    if self._compatible is not None and _is_no_such_path(event):
+                        break
+                    yield event
+                else:
+                    return
+            message = f"{self.name} has no /api/chat: it is spoken to at /v1, where its window cannot be set."
+            yield Notice(message=message)
+        async with aclosing(self._compatible.stream(request)) as events:
+            async for event in events:
+                yield event
+
+    def amended(self, body: JsonObject, error: ResponseError, reply: str) -> tuple[JsonObject, str] | None:
+        """Nothing; but a chat that is not there, be the model what it may, is not asked for again."""
+        if _is_no_such_path(error) and "model" not in reply.lower() and self._compatible is None:
+            self._compatible = OpenAIChat(replace(self.endpoint, base_url=f"{self._root}/v1"), **self._plugs)
+        return None
+
+    async def aclose(self) -> None:
+        """Close pooled connections. A later request opens new ones."""
+        await super().aclose()
+        if self._compatible is not None:
+            await self._compatible.aclose()
 
     def request_body(self, request: ChatRequest) -> JsonObject:
-        """The request as Ollama wants it. ``options`` of quirks and request (``num_ctx``) are merged."""
+        """The request as Ollama wants it. ``options`` of quirks and request go over ours."""
         quirks = self.endpoint.quirks
         options: JsonObject = {}
+        if request.context_window is not None:
+            options["num_ctx"] = self._windows.setdefault(request.model, request.context_window)
         if request.max_tokens is not None:
             options["num_predict"] = request.max_tokens
         if request.temperature is not None and quirks.temperature:
@@ -74,6 +126,7 @@ class Ollama(DialectProvider):
                 }
                 for tool in request.tools
             ]
+        body |= ollama_effort(request)
         body |= quirks.extra_body | request.extra
         if options:
             body[_OPTIONS] = options
@@ -101,9 +154,14 @@ class Ollama(DialectProvider):
         return None if info == ModelInfo(ref=ref) else info
 
 
+def _is_no_such_path(event: ResponseEvent) -> bool:
+    return isinstance(event, ResponseError) and event.status in _NO_SUCH_PATH
+
+
 def ollama_messages(request: ChatRequest, endpoint: Endpoint) -> list[JsonObject]:
     """The conversation as Ollama's messages."""
-    out: list[JsonObject] = [{"role": "system", "content": request.system}] if request.system else []
+    system = request.whole_system
+    out: list[JsonObject] = [{"role": "system", "content": system}] if system else []
     last_prompt = max((at for at, each in enumerate(request.messages) if isinstance(each, UserMessage)), default=-1)
     for at, message in enumerate(request.messages):
         written = _message(message, request.model, endpoint, in_loop=at > last_prompt)

@@ -6,9 +6,10 @@ or id, usage in any chunk, errors inside the stream, streams without a finish re
 """
 
 from .decoder import ResponseDecoder
+from .effort import chat_effort
 from .endpoint import Endpoint
 from .errors import ServerSaid, classify_inband
-from .events import InvalidArguments, JsonObject, JsonValue, StopReason
+from .events import InvalidArguments, JsonObject, JsonValue, Notice, StopReason
 from .http import DialectProvider
 from .json_values import as_count, as_list, as_object, as_text, to_json
 from .messages import (
@@ -52,6 +53,15 @@ class OpenAIChat(DialectProvider):
 
     ask_path = "/chat/completions"
     models_path = "/models"
+    _warned = False
+
+    def opening(self) -> tuple[Notice, ...]:
+        """That Ollama cuts what does not fit its window, when the person chose this way to speak to it."""
+        if self._warned or self.endpoint.dialect != "openai_chat" or self.endpoint.quirks.asked_window is None:
+            return ()
+        self._warned = True
+        message = f'{self.name}: the context window cannot be set over /v1. Use preset = "ollama" to have it set.'
+        return (Notice(message=message),)
 
     def key_headers(self, key: str) -> dict[str, str]:
         """The key as a bearer token."""
@@ -81,14 +91,15 @@ class OpenAIChat(DialectProvider):
             body[quirks.max_tokens_field] = request.max_tokens
         if request.temperature is not None and quirks.temperature:
             body["temperature"] = request.temperature
+        body |= chat_effort(quirks.effort, request)
         return body | quirks.extra_body | request.extra
 
 
 def chat_messages(request: ChatRequest, endpoint: Endpoint) -> list[JsonValue]:
     """The conversation as Chat Completions messages."""
     out: list[JsonValue] = []
-    if request.system:
-        out.append({"role": "system", "content": request.system})
+    if system := request.whole_system:
+        out.append({"role": "system", "content": system})
     last_prompt = max((at for at, each in enumerate(request.messages) if isinstance(each, UserMessage)), default=-1)
     for at, message in enumerate(request.messages):
         written = _message(message, request.model, endpoint, in_loop=at > last_prompt)

@@ -6,6 +6,7 @@ Items are read from their own events: some servers leave ``response.completed`` 
 """
 
 from .decoder import ResponseDecoder
+from .effort import responses_effort
 from .endpoint import Endpoint
 from .errors import ServerSaid, classify_inband, read_error
 from .events import InvalidArguments, JsonObject, StopReason
@@ -66,8 +67,8 @@ class OpenAIResponses(DialectProvider):
         }
         if not request.model.rpartition("/")[2].startswith(_WITHOUT_REASONING):
             body["include"] = [ENCRYPTED]
-        if request.system:
-            body["instructions"] = request.system
+        if system := request.whole_system:
+            body["instructions"] = system
         if request.tools:
             body["tools"] = [
                 {
@@ -85,6 +86,7 @@ class OpenAIResponses(DialectProvider):
             body["max_output_tokens"] = max(MIN_OUTPUT_TOKENS, request.max_tokens)
         if request.temperature is not None and quirks.temperature:
             body["temperature"] = request.temperature
+        body |= responses_effort(request)
         return body | quirks.extra_body | request.extra
 
 

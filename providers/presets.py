@@ -11,6 +11,11 @@ from .endpoint import Quirks
 
 ANTHROPIC_MESSAGES = "anthropic_messages"
 OPENAI_CHAT = "openai_chat"
+OPENAI_RESPONSES = "openai_responses"
+OLLAMA = "ollama"
+
+ASKED_WINDOW = 32_768
+"""Tokens: room for an agent's work, and what a machine with little memory can still hold."""
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared with, never bound to
 
@@ -50,7 +55,7 @@ _ALL = (
     ),
     Preset(
         name="openai",
-        dialect=OPENAI_CHAT,
+        dialect=OPENAI_RESPONSES,
         base_url="https://api.openai.com/v1",
         key_variable="OPENAI_API_KEY",
         help_url="https://platform.openai.com/api-keys",
@@ -64,7 +69,7 @@ _ALL = (
         key_variable="OPENROUTER_API_KEY",
         help_url="https://openrouter.ai/settings/keys",
         default_model="anthropic/claude-sonnet-4.6",
-        quirks=Quirks(reasoning_replay="details"),
+        quirks=Quirks(reasoning_replay="details", effort="openrouter"),
     ),
     Preset(
         name="together",
@@ -82,6 +87,7 @@ _ALL = (
         key_variable="FIREWORKS_API_KEY",
         help_url="https://app.fireworks.ai/settings/users/api-keys",
         default_model="accounts/fireworks/models/kimi-k2p7-code",
+        quirks=Quirks(effort="fireworks"),
     ),
     Preset(
         name="deepseek",
@@ -90,7 +96,7 @@ _ALL = (
         key_variable="DEEPSEEK_API_KEY",
         help_url="https://platform.deepseek.com/api_keys",
         default_model="deepseek-v4-pro",
-        quirks=Quirks(reasoning_replay="always"),
+        quirks=Quirks(reasoning_replay="always", effort="deepseek"),
     ),
     Preset(
         name="groq",
@@ -99,6 +105,7 @@ _ALL = (
         key_variable="GROQ_API_KEY",
         help_url="https://console.groq.com/keys",
         default_model="openai/gpt-oss-120b",
+        quirks=Quirks(effort="groq"),
     ),
     Preset(
         name="mistral",
@@ -108,7 +115,7 @@ _ALL = (
         help_url="https://console.mistral.ai/api-keys",
         default_model="mistral-medium-latest",
         # Usage comes unasked, and unknown fields are refused.
-        quirks=Quirks(stream_options=False, tool_call_id_pattern="[A-Za-z0-9]{9}"),
+        quirks=Quirks(stream_options=False, tool_call_id_pattern="[A-Za-z0-9]{9}", effort="mistral"),
     ),
     Preset(
         name="xai",
@@ -117,6 +124,7 @@ _ALL = (
         key_variable="XAI_API_KEY",
         help_url="https://console.x.ai",
         default_model="grok-4.6",
+        quirks=Quirks(effort="xai"),
     ),
     Preset(
         name="github-models",
@@ -130,13 +138,13 @@ _ALL = (
     ),
     Preset(
         name="ollama",
-        dialect=OPENAI_CHAT,
-        base_url="http://localhost:11434/v1",
+        dialect=OLLAMA,
+        base_url="http://localhost:11434",
         key_required=False,
         help_url="https://ollama.com/download",
         default_model="qwen2.5-coder:7b",
         local=True,
-        note="the context window cannot be set over /v1",
+        quirks=Quirks(asked_window=ASKED_WINDOW),
     ),
     Preset(
         name="llama.cpp",
@@ -146,6 +154,7 @@ _ALL = (
         key_required=False,
         help_url="https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
         local=True,
+        quirks=Quirks(effort="template"),
     ),
     Preset(
         name="vllm",
@@ -155,6 +164,7 @@ _ALL = (
         key_required=False,
         help_url="https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
         local=True,
+        quirks=Quirks(effort="template"),
     ),
     Preset(
         name="lm-studio",

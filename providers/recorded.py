@@ -25,13 +25,14 @@ from .events import (
     Usage,
     UsageUpdate,
 )
+from .exchanges import FAMILIES
 from .json_values import as_count, as_object, as_text, parse_object, to_json
 from .messages import ChatRequest, TextBlock, UserMessage
 
 _NOT_REPLAYED = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 """Headers about the bytes on the wire, which a recorded body no longer is."""
-_FAMILIES = {"ollama_native": "ollama"}
-"""Families that go by another name than their dialect."""
+_DIALECT = {family: dialect for dialect, family in FAMILIES.items()}
+"""The dialects of families that go by another name."""
 _REQUEST = ChatRequest(model="recorded", messages=(UserMessage(blocks=(TextBlock(text="recorded"),)),))
 _SSE_BEGINNINGS = ("data:", "event:", "id:", "retry:", ":")
 
@@ -138,11 +139,12 @@ class RecordedTransport(httpx.AsyncBaseTransport):
         body = self._case.body
         if self._crlf and body.lstrip("\ufeff\r\n ").startswith(_SSE_BEGINNINGS):
             body = body.replace("\r\n", "\n").replace("\n", "\r\n")
-        pieces = _pieces(body.encode("utf-8", "surrogatepass"), self._chunk)
-        return httpx.Response(self._case.status, headers=self._case.headers, content=pieces)
+        return httpx.Response(self._case.status, headers=self._case.headers, content=pieces_of(body, self._chunk))
 
 
-async def _pieces(content: bytes, size: int) -> AsyncIterator[bytes]:
+async def pieces_of(body: str, size: int) -> AsyncIterator[bytes]:
+    """A recorded body as the bytes that came, in pieces of ``size`` bytes (0: in one)."""
+    content = body.encode("utf-8", "surrogatepass")
     for at in range(0, len(content), size or max(1, len(content))):
         yield content[at : at + (size or len(content))]
 
@@ -172,20 +174,25 @@ def read_case(path: Path) -> Case:
     content = parse_object(path.read_text(encoding="utf-8"))
     if content is None:
         raise ValueError("no JSON object")
+    return case_of(content, path.stem)
+
+
+def case_of(content: JsonObject, name: str) -> Case:
+    """The recorded reply that an object of a case file describes; ``name`` is for one without an id."""
     body = content.get("body")
     family = as_text(content.get("family"))
     headers = {
-        name: as_text(value)
-        for name, value in as_object(content.get("response_headers")).items()
-        if name.lower() not in _NOT_REPLAYED
+        header: as_text(value)
+        for header, value in as_object(content.get("response_headers")).items()
+        if header.lower() not in _NOT_REPLAYED
     }
     content_type = as_text(content.get("content_type"))
     if content_type:
-        headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
+        headers = {header: value for header, value in headers.items() if header.lower() != "content-type"}
         headers["content-type"] = content_type
     return Case(
-        name=as_text(content.get("id")) or path.stem,
-        dialect=_FAMILIES.get(family, family),
+        name=as_text(content.get("id")) or name,
+        dialect=_DIALECT.get(family, family),
         listing=content.get("kind") == "models",
         status=as_count(content.get("status")) or 200,
         headers=headers,

@@ -9,7 +9,17 @@ from urllib.parse import urlsplit
 from .base import Provider, ProviderConfigError
 from .endpoint import Endpoint
 from .events import JsonObject
-from .presets import ANTHROPIC_MESSAGES, OPENAI_CHAT, PRESETS, Preset, is_loopback, preset_of_url
+from .exchanges import ExchangeLog
+from .presets import (
+    ANTHROPIC_MESSAGES,
+    OLLAMA,
+    OPENAI_CHAT,
+    OPENAI_RESPONSES,
+    PRESETS,
+    Preset,
+    is_loopback,
+    preset_of_url,
+)
 from .redact import redact, remember_secret
 from .suggestions import did_you_mean
 
@@ -27,7 +37,9 @@ LOCAL_BETWEEN_TOKENS_TIMEOUT_S = 180.0
 
 _PASTED_SUFFIXES = {
     OPENAI_CHAT: ("/chat/completions", "/models"),
+    OPENAI_RESPONSES: ("/responses", "/models"),
     ANTHROPIC_MESSAGES: ("/messages", "/models", "/v1"),
+    OLLAMA: ("/api/chat", "/api/tags", "/api", "/chat/completions", "/v1"),
 }
 """What people paste along with a base URL, taken off its end in this order."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -130,8 +142,13 @@ def build(config: ProviderConfig, environ: Mapping[str, str]) -> Endpoint:
     )
 
 
-def open_provider(endpoint: Endpoint, transport: "httpx.AsyncBaseTransport | None" = None) -> Provider:
-    """A provider that speaks the endpoint's dialect. Raises ``ProviderConfigError`` for an unknown dialect."""
+def open_provider(
+    endpoint: Endpoint, transport: "httpx.AsyncBaseTransport | None" = None, log: ExchangeLog | None = None
+) -> Provider:
+    """A provider that speaks the endpoint's dialect, its exchanges kept in ``log``.
+
+    Raises ``ProviderConfigError`` for an unknown dialect.
+    """
     # Imported here: the dialects bring the HTTP client with them, which `--help` and `--version` must not load.
     from .dialects import DIALECTS
 
@@ -141,7 +158,7 @@ def open_provider(endpoint: Endpoint, transport: "httpx.AsyncBaseTransport | Non
             f"Provider {endpoint.name!r} asks for dialect {endpoint.dialect!r}, which does not exist:"
             f" use one of {', '.join(DIALECTS)}"
         )
-    return dialect(endpoint, transport=transport)
+    return dialect(endpoint, transport=transport, log=log)
 
 
 def preset_configs(environ: Mapping[str, str]) -> tuple[ProviderConfig, ...]:

@@ -20,6 +20,7 @@ from ...providers.directory import ProviderDirectory
 from ...providers.handoff import prepare
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
+from ...providers.resilience import Resilience
 from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
 from ..engine.bus import MessageBus
@@ -90,16 +91,25 @@ class Runtime:
 
     async def start(self) -> str:
         """Choose a model, after looking for servers if need be. Returns what is wrong; empty when all is well."""
-        try:
-            if self.choose():
-                return ""
-        except ProviderConfigError:
-            pass  # it may belong to a server that is found in a moment
+        if not self._must_look_first():
+            try:
+                if self.choose():
+                    return ""
+            except ProviderConfigError:
+                pass  # it may belong to a server that is found in a moment
         await self.refresh()
         try:
             return "" if self.choose() else self.directory.nothing_available()
         except ProviderConfigError as error:
             return str(error)
+
+    def _must_look_first(self) -> bool:
+        """True when the wished model is a local server's: only the server knows whether it has it."""
+        if self.wished is None:
+            return False
+        name = self.wished.partition("/")[0]
+        found = next((status for status in self.directory.statuses() if status.name == name), None)
+        return found is None or found.local
 
     def select(self, ref: ModelRef) -> None:
         """Let a model answer from the next request on, and say what it cannot do.
@@ -173,6 +183,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         cost_of=cost_of,
         step_limit=settings.step_limit,
         durable=recorder.durable,
+        recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
     )
     session = Session(bus, parts)
     runtime = Runtime(
@@ -185,6 +196,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         wished=wish.model or _resumed_model(session.state),
     )
     runtime.list_providers()
+    directory.on_change = runtime.list_providers
     for warning in settings.warnings:
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
@@ -225,7 +237,7 @@ def _open_bus(paths: Paths, folder: str, *, resume: bool) -> tuple[MessageBus, R
     bus = MessageBus(store, first_seq=last + 1)
     recorder = Recorder(paths.database)
     bus.attach(recorder.sink)
-    repair(bus)
+    repair(bus, cost_of)
     for problem in problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))

@@ -26,6 +26,7 @@ from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
 from .bus import MessageBus
+from .closing import closing_events, not_finished
 from .events import (
     ModelSelected,
     NoticeLevel,
@@ -106,7 +107,7 @@ class _Call:
 
     def ended(self, outcome: Outcome, content: str) -> ToolRunFinished:
         """The end of a call that was not run, or not to its end."""
-        return _finished(self.part.run_id, outcome, content)
+        return not_finished(self.part.run_id, outcome, content)
 
 
 class TurnRunner:
@@ -167,6 +168,7 @@ class TurnRunner:
             return TurnOutcome.FAILED
         request_id, model, terminal = await self._answered(turn_id, model)
         if isinstance(terminal, ResponseError):
+            await self._wiring.durable()
             return TurnOutcome.FAILED
         calls = self._calls(turn_id, request_id)
         if calls:
@@ -202,6 +204,7 @@ class TurnRunner:
                 attempt += 1
             elif (other := recovery.fallback(terminal, tried)) is not None:
                 self._fail_over(model, *other)
+                await self._wiring.durable()
             else:
                 return request_id, model, terminal
             now = self._state.model or model
@@ -370,25 +373,6 @@ def _output_limit(model: ModelInfo) -> int | None:
     if model.price is None or not model.price.free or model.context_window is None:
         return None
     return model.context_window // 4
-
-
-def closing_events(
-    state: SessionState, turn_id: str, end: TerminalEvent, outcome: Outcome, content: str
-) -> list[ProviderActivity | ToolActivity]:
-    """Events that end whatever is open in ``state``: a response with ``end``, runs with ``outcome``."""
-    events: list[ProviderActivity | ToolActivity] = []
-    if state.answer is not None:
-        events.append(ProviderActivity(turn_id=turn_id, request_id=state.answer.request_id, event=end))
-    for run in state.active_runs:
-        finished = _finished(run.run_id, outcome, content)
-        events.append(
-            ToolActivity(turn_id=turn_id, request_id=run.request_id, part_index=run.part_index, event=finished)
-        )
-    return events
-
-
-def _finished(run_id: str, outcome: Outcome, content: str) -> ToolRunFinished:
-    return ToolRunFinished(run_id=run_id, outcome=outcome, content=content, summary=outcome.value, duration_s=0.0)
 
 
 def _answer(state: SessionState, request_id: str) -> AnswerEntry | None:

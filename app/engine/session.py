@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...providers.base import ModelInfo
@@ -10,6 +10,7 @@ from ...providers.events import ErrorKind, ResponseError
 from ...tools.base import Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, Outcome
 from .bus import MessageBus
+from .closing import closing_events
 from .events import (
     ModelSelected,
     NoticeLevel,
@@ -23,7 +24,7 @@ from .history import needs_answer
 from .ids import new_id
 from .ledger import CostOf, priced
 from .recovery import NoRecovery, Recovery
-from .runner import Directory, Prepare, TurnRunner, Wiring, closing_events
+from .runner import Directory, Prepare, TurnRunner, Wiring
 from .state import SessionState
 
 
@@ -126,7 +127,12 @@ class Session:
 
     async def wait_idle(self) -> TurnOutcome | None:
         """Wait for the running turn, if one runs, and return how it ended."""
-        return None if self._turn is None else await asyncio.shield(self._turn)
+        if self._turn is None:
+            return None
+        turn = self._turn
+        await asyncio.wait([turn])
+        # A task cancelled before its first step never ran: there is nothing to settle.
+        return TurnOutcome.CANCELLED if turn.cancelled() else turn.result()
 
     async def aclose(self) -> None:
         """Cancel what runs and wait until everything is on disk."""

@@ -24,6 +24,7 @@ from patchbay.providers.catalogue import Catalogue
 from patchbay.providers.directory import ProviderDirectory
 from patchbay.providers.discovery import Discovered
 from patchbay.providers.endpoint import Endpoint
+from patchbay.providers.exchanges import ExchangeLog
 from patchbay.providers.redact import redact
 from patchbay.providers.registry import ProviderConfig
 from patchbay.providers.scripted import ScriptedProvider
@@ -39,7 +40,9 @@ class Listing:
     """Base URL -> ids, an error to raise, or None to hang."""
     opened: ClassVar[list["Listing"]] = []
 
-    def __init__(self, endpoint: Endpoint, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, transport: httpx.AsyncBaseTransport | None = None, log: ExchangeLog | None = None
+    ) -> None:
         self.endpoint = endpoint
         self.name, self.dialect = endpoint.name, endpoint.dialect
         self.closed = False
@@ -189,7 +192,18 @@ async def test_found_servers_are_listed_with_their_real_window_and_are_free() ->
     info = providers.info(ref)
     assert (info.context_window, info.tools, info.price) == (4096, True, FREE)
     assert providers.default() == ModelRef(provider="llama.cpp", model="tiny")
-    assert providers.dialect(ref) == "openai_chat"
+    assert providers.dialect(ref) == "ollama"
+
+
+async def test_a_window_nobody_set_yet_is_the_one_that_will_be_asked_for() -> None:
+    names = ("qwen2.5-coder:7b", "llama3.1:8b", "never-heard-of:1b")
+    own = ProviderConfig(name="ollama", models=names)
+    windows = [model.context_window for model in status(made(own), "ollama").models]
+    assert windows == [32_768, 32_768, 32_768]
+    asked = replace(own, options={"options": {"num_ctx": 65_536}})
+    assert {model.context_window for model in status(made(asked), "ollama").models} == {65_536}
+    chat = replace(own, kind="openai", base_url="http://localhost:11434/v1")
+    assert [model.context_window for model in status(made(chat), "ollama").models] == [32_768, 128_000, None]
 
 
 async def test_a_configured_server_is_not_listed_twice_and_keeps_its_name() -> None:
@@ -206,7 +220,7 @@ async def test_an_ollama_configured_elsewhere_keeps_the_local_one_out() -> None:
     mine = ProviderConfig(name="ollama", base_url="http://gpu-box:11434/v1")
     providers = made(mine, found=[OLLAMA])
     await providers.refresh()
-    assert [s.base_url for s in providers.statuses()] == ["http://gpu-box:11434/v1"]
+    assert [s.base_url for s in providers.statuses()] == ["http://gpu-box:11434"]
 
 
 async def test_two_servers_of_one_kind_are_told_apart_by_port() -> None:

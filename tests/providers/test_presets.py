@@ -19,7 +19,8 @@ def test_every_promised_service_is_there() -> None:
 def test_each_has_an_address_a_help_link_and_speaks_a_dialect(name: str) -> None:
     preset = PRESETS[name]
     assert preset.name == name
-    assert preset.dialect in {"anthropic_messages", "openai_chat"}
+    own = {"anthropic": "anthropic_messages", "openai": "openai_responses", "ollama": "ollama"}
+    assert preset.dialect == own.get(name, "openai_chat")
     assert re.fullmatch(r"https?://[^/]+(/\S*[^/])?", preset.base_url)
     assert preset.help_url.startswith("https://")
     assert preset.local == (is_loopback(preset.base_url) and name != "litellm")

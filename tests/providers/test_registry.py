@@ -68,9 +68,33 @@ def test_vllm_gets_its_optional_key_when_there_is_one() -> None:
     assert build(config(preset="vllm"), {}).api_key() is None
 
 
-def test_kind_openai_is_chat_completions_whatever_the_address() -> None:
-    endpoint = build(config(kind="openai", base_url="https://api.anthropic.com/v1", api_key="x" * 10), {})
+@pytest.mark.parametrize(
+    "url", ["https://api.anthropic.com/v1", "https://api.openai.com/v1", "http://localhost:11434/v1", None]
+)
+def test_kind_openai_is_chat_completions_whatever_the_address(url: str | None) -> None:
+    endpoint = build(config(kind="openai", base_url=url, api_key="x" * 10), {})
     assert endpoint.dialect == "openai_chat"
+    assert url is None or endpoint.base_url == url
+
+
+@pytest.mark.parametrize("fields", [{"name": "openai"}, {"preset": "openai"}])
+def test_openai_itself_is_spoken_to_in_responses(fields: dict[str, str]) -> None:
+    endpoint = build(ProviderConfig(**{"name": "work", **fields}), {"OPENAI_API_KEY": KEY})  # type: ignore[arg-type]
+    assert (endpoint.dialect, endpoint.base_url) == ("openai_responses", "https://api.openai.com/v1")
+
+
+@pytest.mark.parametrize("url", ["https://llm.example/v1", "http://127.0.0.1:9000/v1"])
+def test_a_server_that_is_not_openais_is_spoken_to_in_chat_completions(url: str) -> None:
+    assert build(config("openai", base_url=url), {}).dialect == "openai_chat"
+    chosen = build(config("openai", base_url=f"{url}/responses", dialect="openai_responses"), {})
+    assert (chosen.dialect, chosen.base_url) == ("openai_responses", url)
+
+
+def test_ollama_is_spoken_to_in_its_own_protocol_at_its_root() -> None:
+    for url in (None, "http://gpu-box:11434", "http://gpu-box:11434/v1"):
+        endpoint = build(config("ollama", base_url=url), {})
+        assert endpoint.dialect == "ollama"
+        assert endpoint.base_url == (url or "http://localhost:11434").removesuffix("/v1")
 
 
 def test_the_key_of_a_service_is_never_sent_to_another_host() -> None:
@@ -141,6 +165,8 @@ def test_a_key_that_cannot_be_sent_is_refused_without_being_shown(key: str) -> N
         ("openai", "https://llm.example/v1/team/v1//", "https://llm.example/v1/team/v1"),
         ("openai", "https://v1.example/api", "https://v1.example/api"),
         ("anthropic", "https://llm.example/v1", "https://llm.example"),
+        ("ollama", "http://gpu-box:11434/v1/", "http://gpu-box:11434"),
+        ("ollama", "http://gpu-box:11434/api/chat", "http://gpu-box:11434"),
         ("anthropic", "https://llm.example/v1/messages", "https://llm.example"),
         ("anthropic", "https://llm.example/v1/team", "https://llm.example/v1/team"),
     ],

@@ -196,7 +196,8 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
 
 def row_content(row: SwitcherRow, width: int, signs: Signs, *, current: bool = False) -> Content:
     """One row in columns; narrow screens lose where it comes from, then the abilities."""
-    sign, role = _mark(row.provider.online, signs)
+    failing = row.provider.paused_until is not None
+    sign, role = (signs.running, "warn") if failing else _mark(row.provider.online, signs)
     provider = f"{elide(safe_line(row.provider.name), _PROVIDER_CELLS - 1, signs.more):<{_PROVIDER_CELLS}}"
     head = Content.assemble((f" {sign} ", f"${role}"), (provider, "$text" if role != "danger" else "$muted"))
     room = width - head.cell_length - 1

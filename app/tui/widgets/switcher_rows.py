@@ -3,6 +3,7 @@
 A provider without models still has a row, which says why; it cannot be chosen.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -45,7 +46,9 @@ class SwitcherRow:
 
     def standing(self) -> str:
         """Where the row comes from, or that it cannot answer now."""
-        return "offline" if self.provider.online is Online.OFFLINE else ORIGIN_WORDS[self.provider.origin]
+        if self.provider.online is Online.OFFLINE:
+            return "offline"
+        return ORIGIN_WORDS[self.provider.origin] if self.provider.paused_until is None else "keeps failing"
 
     def abilities(self) -> str:
         """What the model can do, in words; what is unknown is left out."""
@@ -131,6 +134,9 @@ def consequence(state: SessionState, row: SwitcherRow | None) -> list[Remark]:
     if provider.online is Online.OFFLINE:
         said = problem or f"{safe_line(provider.name)} does not answer: start it."
         return [Remark(said, "warn")]
+    if provider.paused_until is not None:
+        moment = time.strftime("%H:%M:%S", time.localtime(provider.paused_until))
+        return [Remark(f"{safe_line(provider.name)} kept failing: it is tried again from {moment} on.", "warn")]
     if model is None:
         return [Remark("It lists no models.", "muted")]
     if state.model is not None and state.model.ref == model.ref:

@@ -166,7 +166,7 @@ def test_what_was_in_flight_at_a_crash_is_closed_and_said():
 CHILD = """
 import asyncio, os, sys
 from pathlib import Path
-from support.sessions import make_session
+from support.sessions import make_session, model
 from patchbay.app.engine.events import SessionStarted
 from patchbay.app.engine.recorder import Recorder
 from patchbay.providers.events import ResponseStart, TextDelta, TextStart
@@ -187,6 +187,7 @@ async def main():
     session, _ = make_session(ScriptedProvider("fake", [endless]), durable=recorder.durable)
     session.bus.attach(recorder.sink)
     session.bus.publish(SessionStarted(folder="project", version="test"))
+    session.select_model(model(), "scripted")
     session.submit("count")
     await session.wait_idle()
 

@@ -298,3 +298,12 @@ async def test_a_provider_that_raises_ends_the_response_not_the_session():
     assert entry.error.kind is ErrorKind.PROTOCOL
     assert session.retry()
     assert await session.wait_idle() is TurnOutcome.DONE
+
+
+async def test_cancel_before_the_first_step_is_an_orderly_end_too():
+    session, _ = make_session(ScriptedProvider("fake", [answer(text("ok"), end())]))
+    session.submit("go")
+    session.cancel()
+    assert await session.wait_idle() is TurnOutcome.CANCELLED
+    assert session.retry()
+    assert await session.wait_idle() is TurnOutcome.DONE
