@@ -11,6 +11,7 @@ from .actions import ActionTable
 from .commands import ActionCommands
 from .control import Control, Ending, Preferences
 from .main_screen import MainScreen
+from .terminal_keys import release_alt_digits
 from .themes import DEFAULT_THEME, own_themes, role_defaults, style_sheets
 from .transcript.palette import ASCII_SIGNS, UNICODE_SIGNS
 
@@ -25,6 +26,7 @@ class PatchbayApp(App[Ending]):
     def __init__(self, control: Control, preferences: Preferences, *, cost_of: CostOf) -> None:
         """Raises ``KeymapError`` when the person's keys cannot be used."""
         self._table = ActionTable.remapped(preferences.keys)
+        release_alt_digits()
         super().__init__(css_path=[*style_sheets()])
         self._control = control
         self._preferences = preferences
