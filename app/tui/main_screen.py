@@ -22,6 +22,7 @@ from ..engine.state import AnswerEntry, PromptEntry, SessionState
 from .actions import ActionTable, Context, bindings, key_label
 from .bridge import Bridge
 from .control import Control, Ending, Preferences
+from .effort import choose_effort
 from .external_editor import EditorError, edit_text
 from .git_branch import git_branch
 from .panes.chat import ChatPane
@@ -210,6 +211,8 @@ class MainScreen(Screen[None]):
                 self._select(model)
             case "view.next_theme", str(theme) if theme:
                 self._set_theme(theme)
+            case "session.next_effort", str(effort) if effort:
+                self.notify(choose_effort(self._session, effort), markup=False)
             case _:
                 self.call_later(self.run_action, name)
 
@@ -289,6 +292,10 @@ class MainScreen(Screen[None]):
         """Ask again for an answer that is missing or broke off."""
         if not self._session.retry():
             self.notify("There is nothing to ask again.", markup=False)
+
+    def action_next_effort(self) -> None:
+        """More thinking; after the most comes the provider's own choice again."""
+        self.notify(choose_effort(self._session), timeout=3, markup=False)
 
     def action_show_cost(self) -> None:
         """What the session cost, as a notice."""

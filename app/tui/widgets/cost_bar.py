@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.widget import Widget
 
 from ....providers.events import Usage
+from ....providers.messages import Effort
 from ....tools.safe_text import safe_line
 from ...engine.events import RetryScheduled
 from ...engine.ledger import CostOf
@@ -85,11 +86,13 @@ def _left(state: SessionState, now: float, signs: Signs, *, provider: bool) -> S
         return [BarSegment(" "), BarSegment("no model", "muted"), BarSegment("  "), *_activity(state, now, signs)]
     ref = state.model.ref
     named = [BarSegment(f"{safe_line(ref.provider)} {signs.dot} ", "muted")] if provider else []
+    effort = [] if state.effort is Effort.DEFAULT else [BarSegment(f" {state.effort}", "accent")]
     queued = [BarSegment(f"  +{len(state.queued)} queued", "accent")] if state.queued else []
     return [
         BarSegment(" "),
         *named,
         BarSegment(safe_line(ref.model)),
+        *effort,
         BarSegment("   "),
         *_activity(state, now, signs),
         *queued,

@@ -104,8 +104,8 @@ class Prompt(TextArea):
             self.focus()
 
     async def _on_key(self, event: events.Key) -> None:
-        """Enter is the binding's, and so is tab while commands are offered; the rest is typed."""
-        if event.key == "enter":
+        """Enter and keys with Alt are the bindings', and so is tab while commands are offered; the rest is typed."""
+        if event.key == "enter" or event.key.startswith("alt+"):  # a key with Alt types nothing, whatever it carries
             event.prevent_default()
             return
         if event.key == "tab" and (commands := self.completions()):

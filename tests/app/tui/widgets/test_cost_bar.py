@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,6 +11,7 @@ from patchbay.app.tui.transcript.palette import ASCII_SIGNS
 from patchbay.app.tui.widgets.cost_bar import CostBar, bar_segments, live_usage
 from patchbay.providers.base import FREE
 from patchbay.providers.events import Usage
+from patchbay.providers.messages import Effort
 from support.session_states import PAID, answer, model, question, run
 from support.sessions import cost_of
 from support.widget_app import WidgetApp
@@ -50,6 +52,11 @@ def test_an_idle_bar_says_everything_once():
 )
 def test_every_phase_has_its_word_and_its_clock(state: SessionState, words: str):
     assert words in bar(state)
+
+
+def test_the_effort_is_named_unless_it_is_the_providers_own():
+    assert "default" not in bar(IDLE)
+    assert bar(replace(IDLE, effort=Effort.HIGH)).startswith(" anthropic · claude-sonnet-4-6 high   ○ ready")
 
 
 def test_thinking_is_told_from_answering():
