@@ -1,6 +1,6 @@
 """What the rest of Patchbay knows of a provider, and of a model."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -118,6 +118,33 @@ class ProviderStatus:
     """Where to get a key."""
     paused_until: float | None = None
     """It kept failing and gets no request before this time (epoch seconds); None when it is not failing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """One request and what came back, as far as it came. Everything in it can be shown."""
+
+    number: int
+    at: float
+    """When it was sent, in seconds since the epoch."""
+    provider: str
+    dialect: str
+    model: str
+    """Empty for a list of models."""
+    method: str
+    path: str
+    request_headers: Mapping[str, str]
+    request_body: str
+    status: int | None
+    """None until a reply begins, and for good when none came."""
+    response_headers: Mapping[str, str]
+    response_body: str
+    response_bytes: int
+    """How many bytes came; more than are kept, when the reply is long."""
+    ended: bool
+    """The exchange is over."""
+    cut: bool
+    """The reply was not read to its end: it broke off, or was cancelled."""
 
 
 class Provider(Protocol):

@@ -1,7 +1,7 @@
 """A faulty network on purpose: an HTTP transport that plays healthy answers and breaks some of them.
 
-What it does is decided by a plan, usually a seeded one, so that a run that went wrong can be run again. It stands around
-another transport (recorded replies, a made-up server), reads its whole answer, and cuts that at the borders of events.
+What it does is decided by a plan, usually a seeded one, so that a run that went wrong can be run again. It stands
+around another transport (recorded replies, a made-up server), reads its whole answer, and cuts that between events.
 """
 
 import asyncio

@@ -17,7 +17,7 @@ MAX_UNFOLDED_BYTES = MAX_LINE_BYTES
 """The most a compressed body may come to: as much as a single line may."""
 PIECE_BYTES = 256 * 1024
 _GZIP, _ZLIB, _RAW = 16 + zlib.MAX_WBITS, zlib.MAX_WBITS, -zlib.MAX_WBITS
-_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_FIRST_BYTE = 0x1F
 _UNCOMPRESSED = frozenset({"", "identity"})
 _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": _ZLIB}
 
@@ -28,6 +28,9 @@ async def body_bytes(reply: httpx.Response) -> AsyncGenerator[bytes]:
     Raises ``httpx.DecodingError`` for a coding that is not known, applied twice, broken, or unfolding without end; else
     what httpx raises.
     """
+    if reply.is_stream_consumed:  # a transport that had all of it at once: nothing is left to bound
+        yield reply.content
+        return
     coding = reply.headers.get("content-encoding", "").strip().lower()
     if coding in _UNCOMPRESSED:
         async for chunk in reply.aiter_raw():
@@ -59,7 +62,7 @@ class _Unfolder:
         self._untouched = self._untouched and not chunk
         while chunk:
             if self._stream.eof:  # a body may be several gzip members
-                if not chunk.startswith(_GZIP_MAGIC):
+                if chunk[0] != _GZIP_FIRST_BYTE:
                     return  # padding
                 self._stream = zlib.decompressobj(self._window)
             try:

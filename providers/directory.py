@@ -17,10 +17,12 @@ from .demo import DEMO_MODEL
 from .discovery import Discovered, discover, inspect
 from .endpoint import Endpoint
 from .exchanges import ExchangeLog
+from .learnt import Learnt
 from .presets import PRESETS, Preset, origin
 from .redact import redact
 from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
 from .suggestions import choices, closest, did_you_mean
+from .text_tools import TextTools
 
 if TYPE_CHECKING:
     import httpx
@@ -86,10 +88,12 @@ class ProviderDirectory:
         config_file: str = CONFIG_FILE,
         clock: Callable[[], float] = time.time,
         log: ExchangeLog | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
         """``environ`` is read again for every request; ``config_file`` is only named in messages.
 
-        ``clock`` gives epoch seconds. What opened providers exchange with their servers is kept in ``log``.
+        ``clock`` gives epoch seconds. What opened providers exchange with their servers is kept in ``log``, and what
+        those refused in ``learnt``.
         """
         self._environ = environ
         self._catalogue = catalogue
@@ -99,6 +103,7 @@ class ProviderDirectory:
         self._transport = transport
         self._config_file = config_file
         self._log = log
+        self._learnt = Learnt() if learnt is None else learnt
         self._clock = clock
         self.on_change: Callable[[], None] = lambda: None
         """Called when a provider begins to be left alone because it keeps failing, and when it answers again."""
@@ -175,7 +180,10 @@ class ProviderDirectory:
         opened = self._opened.get(ref.provider)
         if opened is None:
             endpoint = self._endpoint(ref.provider)
-            opened = GuardedProvider(open_provider(endpoint, self._transport, self._log), self._breaker(endpoint))
+            guarded = GuardedProvider(
+                open_provider(endpoint, self._transport, self._log, self._learnt), self._breaker(endpoint)
+            )
+            opened = TextTools(guarded, lambda model: self.info(ModelRef(provider=ref.provider, model=model)))
             self._opened[ref.provider] = opened
         return opened
 

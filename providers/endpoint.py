@@ -22,9 +22,10 @@ class Quirks:
     """False where any temperature is refused."""
     tool_call_id_pattern: str = ""
     """A regular expression ids of foreign calls must match, for example nine alphanumerics for Mistral."""
-    reasoning_replay: str = "none"
+    reasoning_replay: str = "echo"
     """What goes back of old thinking in Chat Completions: ``none``, ``loop`` (within the running tool loop),
-    ``always`` (every assistant message, empty when there was none) or ``details`` (reasoning_details, unchanged)."""
+    ``always`` (every assistant message, empty when there was none), ``details`` (reasoning_details, unchanged), or
+    ``echo``: signed details, or else, within the running tool loop, the thinking in the field it came in."""
     effort: str = "openai"
     """How Chat Completions are told how long to think: a style of ``effort.chat_effort``, "" where nothing may be."""
     asked_window: int | None = None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .base import Exchange
 from .events import JsonObject
 from .json_values import as_text, parse_object
 from .redact import PLACEHOLDER, redact, redact_registered
@@ -34,33 +35,6 @@ _FILED_HEADER = re.compile(
     r"retry-after(-ms)?|x-should-retry|(x-)?request-id|x-generation-id|([a-z-]+-)?ratelimit[a-z_-]*", re.IGNORECASE
 )
 _STREAMS = ("event-stream", "ndjson", "jsonl")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """One request and what came back, as far as it came. Everything in it can be shown."""
-
-    number: int
-    at: float
-    """When it was sent, in seconds since the epoch."""
-    provider: str
-    dialect: str
-    model: str
-    """Empty for a list of models."""
-    method: str
-    path: str
-    request_headers: Mapping[str, str]
-    request_body: str
-    status: int | None
-    """None until a reply begins, and for good when none came."""
-    response_headers: Mapping[str, str]
-    response_body: str
-    response_bytes: int
-    """How many bytes came; more than are kept, when the reply is long."""
-    ended: bool
-    """The exchange is over."""
-    cut: bool
-    """The reply was not read to its end: it broke off, or was cancelled."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,8 +142,16 @@ class ExchangeLog:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise PermissionError(f"{folder} cannot be written to")
 
+    def index(self) -> list[tuple[int, float]]:
+        """Number and time of the latest exchanges, oldest first; the time is in seconds since the epoch."""
+        return [(each.number, each.at) for each in self._kept]
+
+    def exchange(self, number: int) -> Exchange | None:
+        """One of them, as it is now; None when it is no longer kept."""
+        return next((each.shown() for each in self._kept if each.number == number), None)
+
     def exchanges(self) -> tuple[Exchange, ...]:
-        """The latest exchanges, oldest first."""
+        """All of them, as they are now."""
         return tuple(each.shown() for each in self._kept)
 
     def begin(

@@ -2,7 +2,7 @@
 
 Servers differ in the fields they know, and models of one server too. A refusal that names a field of the request is
 taken at its word: the field goes, or gets the name the server asks for, and the request is sent again. A field whose
-loss would change what is asked never goes.
+loss would change what is asked never goes; tools do not either, for ``text_tools`` has a better answer to that.
 """
 
 import re
@@ -14,7 +14,7 @@ from .errors import read_error
 from .events import JsonObject, JsonValue
 from .json_values import as_list, as_object, as_text, parse_json
 
-_ESSENTIAL = frozenset({"model", "messages", "input", "prompt", "system", "instructions", "stream"})
+_ESSENTIAL = frozenset({"model", "messages", "input", "prompt", "system", "instructions", "stream", "tools"})
 """Fields that are the request."""
 _NEEDED_BY = {"anthropic_messages": frozenset({"max_tokens"})}
 """Fields a protocol cannot do without."""
@@ -26,7 +26,6 @@ _NOT_OURS = frozenset({"input_schema", "parameters", "arguments", "input"})
 """An object in one of these belongs to a tool."""
 
 _ALSO_CALLED: dict[str, str] = {
-    "tools": r"(?<!parallel )(?<!multiple )(?:tool use|tool[- ]calling|function[- ]calling|tool choice requires)",
     "think": r"thinking",
     "thinking": r"adaptive thinking",
     "output_config": r"effort",
@@ -40,17 +39,12 @@ _PARTS: dict[str, str] = {"reasoning.summary": r"(?:reasoning )?summar(?:y|ies)"
 _REFUSED = re.compile(
     r"unsupported|not supported|n[o']t support|unrecognized|unexpected (?:field|parameter|argument|keyword|property)"
     r"|unknown (?:field|parameter|argument|name|property|key)|not (?:permitted|allowed)|extra_forbidden"
-    r"|additional propert|deprecated for|input should be|must be verified"
-    r"|requires --|no endpoints found that support",
+    r"|additional propert|deprecated for|input should be|must be verified",
     re.IGNORECASE,
 )
 """Words that say it is the presence of a field, not its value or the request as a whole, that is refused."""
 
 _STATUSES = frozenset({400, 422})
-_STATUSES_ABOUT_TOOLS = frozenset({404, 500, 501})
-"""llama.cpp without its template engine answers 500, OpenRouter without a fitting host 404."""
-
-_TOOLS = "tools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +60,6 @@ class Lesson:
 
     def told(self, name: str) -> str:
         """The lesson in words, for the person; ``name`` is the provider's."""
-        if self.field == _TOOLS:
-            return f"{name}: {self.model} takes no tools: it can talk, but not read or change files."
         change = f"sent as {self.instead}" if self.instead else "left out"
         return f"{name}: {self.model} does not take {self.field}, which is {change} from now on."
 
@@ -85,13 +77,11 @@ class Lesson:
                 rest[whole] = kept
         elif self.instead:
             rest[self.instead] = body[whole]
-        elif self.field == _TOOLS:
-            rest.pop("tool_choice", None)
         return rest
 
 
 class Learnt:
-    """The lessons of all endpoints. ``keep`` is told each one that is to outlast this session."""
+    """The lessons of all endpoints. ``keep`` is told each new one, so that it may outlast this session."""
 
     def __init__(self, known: Iterable[Lesson] = (), keep: Callable[[Lesson], None] | None = None) -> None:
         self._lessons: dict[tuple[str, str, str], list[Lesson]] = {}
@@ -114,8 +104,7 @@ class Learnt:
         base_url, dialect, model = _key(endpoint, body)
         lesson = Lesson(base_url=base_url, dialect=dialect, model=model, field=field, instead=instead)
         self._add(lesson)
-        # A server gets tools by a new template or another flag, and nobody would ask it again.
-        if self._keep is not None and field != _TOOLS:
+        if self._keep is not None:
             self._keep(lesson)
         return lesson
 
@@ -131,23 +120,19 @@ def _key(endpoint: Endpoint, body: JsonObject) -> tuple[str, str, str]:
 
 def _refused_field(dialect: str, body: JsonObject, status: int, reply: str) -> tuple[str, str] | None:
     """The field a refusal names, and the name to send it by instead, if there is one."""
-    if status not in _STATUSES | _STATUSES_ABOUT_TOOLS:
+    if status not in _STATUSES:
         return None
     named, words = _what_was_said(reply)
     if not _REFUSED.search(f"{words} {named}"):
         return None
-    candidates = [(name, pattern) for name, pattern in _fields(dialect, body) if status in _STATUSES or name == _TOOLS]
+    candidates = list(_fields(dialect, body))
     for text in (named, words):
         found = [(match.start(), name) for name, pattern in candidates if (match := pattern.search(text))]
         if found:
-            _, name = min(found, key=lambda each: (_rank(each[1]), each[0]))
+            # The smallest part first: "thinking.adaptive.display" is not about all thinking.
+            _, name = min(found, key=lambda each: (each[1] not in _PARTS and each[1] not in _WITHIN, each[0]))
             return name, _other_name(name, words)
     return None
-
-
-def _rank(field: str) -> int:
-    """The smallest part first; tools last, since messages about other fields mention them."""
-    return 0 if field in _PARTS or field in _WITHIN else 2 if field == _TOOLS else 1
 
 
 def _fields(dialect: str, body: JsonObject) -> Iterator[tuple[str, re.Pattern[str]]]:

@@ -45,6 +45,9 @@ _FAILED = frozenset({"error", "insufficient_system_resource"})
 """Finish reasons that report a failure (OpenRouter, Mistral; DeepSeek)."""
 
 DETAILS = "reasoning_details"
+FIELD = "field"
+"""Where a thinking block notes which field of the reply it came in."""
+_THOUGHTS = ("reasoning_content", "reasoning")
 _TEXT, _THINKING = "text", "thinking"
 
 
@@ -148,6 +151,8 @@ def _assistant(message: AssistantMessage, model: str, endpoint: Endpoint, *, in_
             out["reasoning_content"] = thoughts
         case "details" if own and (details := _kept_details(message)):
             out[DETAILS] = details
+        case "echo" if own:
+            out |= _echo(message, thoughts if in_loop else "")
         case _:
             pass
     return out
@@ -171,6 +176,16 @@ def _kept_details(message: AssistantMessage) -> list[JsonValue]:
     return [detail for each in metadata if each for detail in as_list(each.get(DETAILS))]
 
 
+def _echo(message: AssistantMessage, thoughts: str) -> JsonObject:
+    """The thinking of an answer in the form it came: details where they hold more than the text, else its field."""
+    details = _kept_details(message)
+    metadata = (block.provider_metadata or {} for block in message.blocks if isinstance(block, ThinkingBlock))
+    field = next((name for each in metadata if (name := as_text(each.get(FIELD)))), "")
+    if any(as_object(each).get(name) for each in details for name in ("signature", "data")) or not field:
+        return {DETAILS: details} if details else {}
+    return {field: thoughts} if thoughts else {}
+
+
 class ChatDecoder(ResponseDecoder):
     """Chat Completions chunks, or one whole completion, into events. Of several choices the first one counts."""
 
@@ -181,6 +196,7 @@ class ChatDecoder(ResponseDecoder):
         self._done = False
         self._refused = False
         self._details = _Details()
+        self._field = ""
 
     @property
     def complete(self) -> bool:
@@ -252,9 +268,12 @@ class ChatDecoder(ResponseDecoder):
             self.blocks.close(_THINKING)
             self.blocks.text(_TEXT, piece)
 
-    def _on_thought(self, piece: str) -> None:
+    def _on_thought(self, piece: str, field: str = "") -> None:
         if piece:
             self.blocks.close(_TEXT)
+            if field and not self._field:
+                self._field = field
+                self.blocks.annotate(_THINKING, {FIELD: field}, thinking=True)
             self.blocks.thinking(_THINKING, piece)
 
     def _on_content(self, content: JsonValue) -> None:
@@ -277,7 +296,8 @@ class ChatDecoder(ResponseDecoder):
         for detail in details:
             self._details.add(detail)
         in_details = "".join(as_text(each.get("text")) or as_text(each.get("summary")) for each in details)
-        self._on_thought(as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning")) or in_details)
+        field = next((name for name in _THOUGHTS if as_text(delta.get(name))), "")
+        self._on_thought(as_text(delta.get(field)) or in_details, field)
 
     def _on_call(self, call: JsonObject) -> None:
         function = as_object(call.get("function"))

@@ -105,7 +105,7 @@ _ALL = (
         key_variable="GROQ_API_KEY",
         help_url="https://console.groq.com/keys",
         default_model="openai/gpt-oss-120b",
-        quirks=Quirks(effort="groq"),
+        quirks=Quirks(reasoning_replay="none", effort="groq"),
     ),
     Preset(
         name="mistral",

@@ -10,6 +10,7 @@ from .base import Provider, ProviderConfigError
 from .endpoint import Endpoint
 from .events import JsonObject
 from .exchanges import ExchangeLog
+from .learnt import Learnt
 from .presets import (
     ANTHROPIC_MESSAGES,
     OLLAMA,
@@ -143,9 +144,12 @@ def build(config: ProviderConfig, environ: Mapping[str, str]) -> Endpoint:
 
 
 def open_provider(
-    endpoint: Endpoint, transport: "httpx.AsyncBaseTransport | None" = None, log: ExchangeLog | None = None
+    endpoint: Endpoint,
+    transport: "httpx.AsyncBaseTransport | None" = None,
+    log: ExchangeLog | None = None,
+    learnt: Learnt | None = None,
 ) -> Provider:
-    """A provider that speaks the endpoint's dialect, its exchanges kept in ``log``.
+    """A provider that speaks the endpoint's dialect, its exchanges kept in ``log``, its refusals in ``learnt``.
 
     Raises ``ProviderConfigError`` for an unknown dialect.
     """
@@ -158,7 +162,7 @@ def open_provider(
             f"Provider {endpoint.name!r} asks for dialect {endpoint.dialect!r}, which does not exist:"
             f" use one of {', '.join(DIALECTS)}"
         )
-    return dialect(endpoint, transport=transport, log=log)
+    return dialect(endpoint, transport=transport, log=log, learnt=learnt)
 
 
 def preset_configs(environ: Mapping[str, str]) -> tuple[ProviderConfig, ...]:

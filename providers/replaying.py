@@ -1,12 +1,14 @@
 """Recorded exchanges as a server: a whole session can run against them, offline and in order.
 
 The server is strict. A request must answer the tool calls that the recorded one answered, each once and by its id;
-what differs is kept as a problem, and the recorded reply is given all the same.
+what differs is kept as a problem, and the recorded reply is given all the same. Where the recorded client made up ids
+of its own, each call that was made must be answered instead.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -17,7 +19,7 @@ from .events import JsonObject, JsonValue
 from .http import DialectProvider
 from .json_values import as_list, as_object, as_text, parse_object
 from .presets import PRESETS
-from .recorded import Case, case_of, pieces_of
+from .recorded import Case, case_of, decode, pieces_of
 
 _EXHAUSTED = json.dumps({"error": {"type": "invalid_request_error", "message": "the recording has no further answer"}})
 
@@ -73,13 +75,28 @@ def _read(file: Path) -> Iterator[RecordedExchange]:
         )
 
 
-def recorded_provider(exchange: RecordedExchange, transport: httpx.AsyncBaseTransport) -> DialectProvider:
-    """The provider of an exchange, with the quirks of the service of its name, over a transport."""
-    preset = PRESETS.get(exchange.provider, PRESETS["custom"])
-    dialect = exchange.case.dialect
-    endpoint = Endpoint(
-        name=exchange.provider, dialect=dialect, base_url="http://recorded.invalid", quirks=preset.quirks
-    )
+def split_sessions(exchanges: Sequence[RecordedExchange]) -> list[list[RecordedExchange]]:
+    """The exchanges of each session: one begins where a request does not go on with what was said before."""
+    sessions: list[list[RecordedExchange]] = []
+    said: list[str] = []
+    answered = 0
+    for exchange in exchanges:
+        now = exchange.prompts
+        if not sessions or now[: len(said)] != said or len(exchange.results) < answered:
+            sessions.append([])
+        sessions[-1].append(exchange)
+        said, answered = now, len(exchange.results)
+    return sessions
+
+
+def recorded_provider(exchanges: Sequence[RecordedExchange], transport: "ReplayTransport") -> DialectProvider:
+    """The provider of exchanges with one service, with the quirks known by its name, over a transport."""
+    name, dialect = exchanges[0].provider, exchanges[0].case.dialect
+    quirks = PRESETS.get(name, PRESETS["custom"]).quirks
+    pattern = quirks.tool_call_id_pattern
+    if pattern and not all(re.fullmatch(pattern, each) for exchange in exchanges for each in exchange.results):
+        quirks = replace(quirks, tool_call_id_pattern="")  # whoever published the recording replaced the ids
+    endpoint = Endpoint(name=name, dialect=dialect, base_url="http://recorded.invalid", quirks=quirks)
     return DIALECTS[dialect](endpoint, transport=transport)
 
 
@@ -91,6 +108,8 @@ class ReplayTransport(httpx.AsyncBaseTransport):
     chunk: int = 0
     requests: list[JsonObject] = field(default_factory=list[JsonObject])
     """What was asked, in order."""
+    issued: set[str] = field(default_factory=set[str])
+    """The ids of the calls that the replies so far made."""
     problems: list[str] = field(default_factory=list[str])
     """What a strict server would have refused."""
 
@@ -103,22 +122,23 @@ class ReplayTransport(httpx.AsyncBaseTransport):
         """The next recorded reply."""
         body = parse_object(request.content.decode("utf-8", "replace")) or {}
         if not self.left:
-            self.problems.append(f"request {len(self.requests) + 1}: the recording has no further answer")
-            return httpx.Response(400, headers={"content-type": "application/json"}, content=_EXHAUSTED.encode())
+            return httpx.Response(400, headers={"content-type": "application/json"}, content=pieces_of(_EXHAUSTED, 0))
         recorded = self.left[0]
         self.requests.append(body)
         self.problems += self._differences(recorded, body)
         reply = recorded.case
+        self.issued.update(call.call_id for call in (await decode(reply)).calls)
         return httpx.Response(reply.status, headers=reply.headers, content=pieces_of(reply.body, self.chunk))
 
     def _differences(self, recorded: RecordedExchange, body: JsonObject) -> Iterator[str]:
         where = f"request {len(self.requests)} ({recorded.case.name})"
-        answered, wanted = answered_calls(body), recorded.results
-        if sorted(answered) != sorted(wanted):
+        answered, wanted, made = answered_calls(body), recorded.results, made_calls(body)
+        if self.issued.issuperset(wanted) and sorted(answered) != sorted(wanted):
             yield f"{where}: it answers the tool calls {_listed(answered)}, the recorded one {_listed(wanted)}"
-        made = made_calls(body)
-        if sorted(answered) != sorted(made):
+        elif sorted(answered) != sorted(made):
             yield f"{where}: it answers the tool calls {_listed(answered)}, but holds the calls {_listed(made)}"
+        elif not self.issued.issuperset(wanted) and len(answered) < len(self.issued):
+            yield f"{where}: it answers the tool calls {_listed(answered)}, not all of {_listed(sorted(self.issued))}"
 
 
 def _listed(ids: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ _HEAD = re.compile(r'(?:\[\s*)?\{\s*"([A-Za-z_]+)"\s*:\s*(?:"([^"\\]*)"|[^"\s])'
 _HEAD_SO_FAR = re.compile(r'(?:\[\s*)?(?:\{\s*(?:"[A-Za-z_]*(?:"\s*(?::\s*(?:"[^"\\]*)?)?)?)?)?')
 _HEAD_LENGTH = 200
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s",:{}\[\]]+', re.DOTALL)
+_XML_TOKEN = re.compile(r"<[^<>]*>|[^<>\s]+")
 _GAP = 40
 """Characters that may stand between two tokens of a quotation: blanks, punctuation, line numbers."""
 _FUNCTION = re.compile(r"\s*<function=([\w.-]{1,64})>(.*)</function>\s*", re.DOTALL)
@@ -73,7 +74,7 @@ class CallReader:
         values = _values(text)
         if name:
             call = self._checked(name, values[0] if len(values) == 1 else None)
-            self._refuse_quoted([json.dumps(name), *_TOKEN.findall(text)], name)
+            self._refuse_quoted([name, *_TOKEN.findall(text)], name)
             return [call]
         objects = [each for value in values for each in (value if isinstance(value, list) else [value])]
         calls = [self._call(each) for each in objects]
@@ -102,7 +103,7 @@ class CallReader:
         if body[at:].strip():
             raise NotACall
         call = self._checked(name, arguments)
-        self._refuse_quoted(text.split(), name)
+        self._refuse_quoted(_XML_TOKEN.findall(text), name)
         return [call]
 
     def _call(self, value: JsonValue) -> FoundCall:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 FENCE_TAGS = ("json", "tool_call", "tool_calls")
 INFO_LENGTH = 64
-"""Characters after the ticks of a fenced block by which its tag has to be known."""
+"""Ticks of a fenced block, and characters after them, that are waited for to tell what it is."""
 FUNCTION = "<function="
 PARAMETER = "<parameter="
 
@@ -62,20 +62,21 @@ def fence_opened(body: str) -> Opening | None:
     ticks = body[: len(body) - len(info)]
     if not info:
         return MAYBE if len(ticks) < INFO_LENGTH else None
-    if len(ticks) < 3:
+    if not 3 <= len(ticks) < INFO_LENGTH:
         return None
     line, ended, _ = info.partition("\n")
     tag = line.strip().lower()
     if ended:
-        return Opening(len(ticks) + len(line) + 1, closer=ticks, fence=ticks) if tag in FENCE_TAGS else None
-    may_become = len(info) < INFO_LENGTH and any(known.startswith(tag) for known in FENCE_TAGS)
+        known = tag in FENCE_TAGS and len(line) < INFO_LENGTH
+        return Opening(len(ticks) + len(line) + 1, closer=ticks, fence=ticks) if known else None
+    may_become = len(info) < INFO_LENGTH and any(each.startswith(tag) for each in FENCE_TAGS)
     return MAYBE if may_become else None
 
 
 def fence_ticks(body: str) -> str:
     """The backticks or tildes that open a fenced block of any language; empty when none does."""
     mark = body[0]
-    length = len(body) - len(body.lstrip(mark))
+    length = min(len(body) - len(body.lstrip(mark)), INFO_LENGTH)
     return mark * length if mark in "`~" and length >= 3 else ""
 
 

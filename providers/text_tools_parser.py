@@ -30,14 +30,14 @@ from .text_tools_openings import (
     overlap,
     tag_opened,
 )
+from .text_tools_thinking import BLANK, THOUGHT, LeadingThought
 
 MAX_HELD = 1024 * 1024
 """Characters held back for calls (one may write a file); when there are more, they stay text."""
 MAX_BLANK = 4096
 """Characters of blank held back before something that may be a call."""
-
-_THINK, _THOUGHT = "<think>", "</think>"
-_BLANK = " \t\r\n"
+_PORTION = 4096
+"""Characters read in one go: an answer that comes whole costs no more than one in pieces."""
 
 
 class Kind(Enum):
@@ -67,7 +67,8 @@ class AnswerParser:
     def __init__(self, reader: CallReader, *, fences: bool = True, thought_first: bool = False) -> None:
         self._reader = reader
         self._fences = fences
-        self._step: Callable[[str], str] = self._begin
+        self._front = LeadingThought(expected=thought_first)
+        self._step: Callable[[str], str] = self._line
         """What reads on; it returns what it leaves to the next one."""
         self._out: list[Piece] = []
         self._held = ""
@@ -81,10 +82,6 @@ class AnswerParser:
         self._painted = False
         self._ticks = ""
         """What opened the fenced block we are in, which is no call."""
-        self._thought_first = thought_first
-        self._unmarked: list[str] = []
-        """Thinking that nothing marked: an answer after all, if nothing ends it."""
-        self._thinking = False
         self._after_thought = False
         self._thought_seen = False
         self._opening = BARE
@@ -98,34 +95,43 @@ class AnswerParser:
 
     @property
     def misjudged(self) -> bool:
-        """True while an answer that was expected to begin inside of thinking has not shown that it did."""
-        return self._thought_first and self._step == self._think
+        """True when the answer was expected to begin inside of thinking and did not, as far as its end shows."""
+        return self._front.misjudged
 
     def feed(self, piece: str) -> list[Piece]:
         """What may be shown now."""
-        rest, self._held = self._held + piece, ""
-        while rest:
-            rest = self._step(rest)
+        self._read_on(*((None, piece) if self._front.passed else self._front.feed(piece)))
         return self._take()
 
     def release(self) -> list[Piece]:
         """Something that is no text follows: what was held back is text, unless it is only blank."""
-        if self._step != self._think and (self._held or self._waiting):
+        if self._held or self._waiting:
             self._let_go()
             self._step = self._flow
         return self._take()
 
     def finish(self, *, orderly: bool) -> tuple[list[Piece], list[FoundCall]]:
         """The rest of the text, and the calls: none when the answer was cut off or broke off."""
-        if self.misjudged:
-            return self._take_back(orderly=orderly)
-        if orderly and self._step == self._between and self._body and self._whole:
-            if self._opening.closer.startswith(self._held):  # small models stop before they close their block
-                self._held = ""
-                self._close("")
+        if not self._front.passed:
+            self._read_on(*self._front.finish(orderly=orderly))
+        # Small models stop before they close their block.
+        ended = self._step == self._between and self._body and self._whole
+        if orderly and ended and self._opening.closer.startswith(self._held):
+            self._held = ""
+            self._close("")
         if not (orderly and self._calls and not self._held and self._step == self._line):
             self._let_go()
         return self._take(), self._calls
+
+    def _read_on(self, thought: str | None, rest: str) -> None:
+        if thought is not None:
+            self._thought_seen = self._after_thought = self._front.seen
+        if thought:
+            self._out.append(Piece(Kind.THINKING, thought))
+        for at in range(0, len(rest), _PORTION):
+            left, self._held = self._held + rest[at : at + _PORTION], ""
+            while left:
+                left = self._step(left)
 
     # --- what may be shown -------------------------------------------------------------------------------------------
 
@@ -140,67 +146,11 @@ class AnswerParser:
 
     def _let_go(self) -> None:
         """All that was held back may be shown; there are no calls."""
-        held, self._held = self._held, ""
-        if self._step == self._think:
-            self._thought(held)
-            return
-        self._text("".join(self._waiting) + self._blank + held)
-        self._blank = ""
+        self._text("".join(self._waiting) + self._blank + self._held)
+        self._held = self._blank = ""
         self._waiting.clear()
         self._size = 0
         self._calls = []
-
-    def _take_back(self, *, orderly: bool) -> tuple[list[Piece], list[FoundCall]]:
-        """The thinking that was expected at the beginning never ended: it was the answer, and is read as that."""
-        shown = self._take()
-        again = AnswerParser(self._reader, fences=self._fences)
-        text = again.feed("".join([*self._unmarked, self._held]))
-        rest, calls = again.finish(orderly=orderly)
-        self.refused = again.refused
-        return [*shown, *text, *rest], calls
-
-    # --- thinking ----------------------------------------------------------------------------------------------------
-
-    def _begin(self, rest: str) -> str:
-        """The answer begins: with thinking, or with a line."""
-        body = rest.lstrip(_BLANK)
-        self._blank += rest[: len(rest) - len(body)]
-        if not body:
-            return ""
-        if len(body) < len(_THINK) and _THINK.startswith(body):
-            self._held = body
-            return ""
-        marked = body.startswith(_THINK)
-        if not marked and not self._thought_first:
-            self._step = self._line
-            return body
-        self._thought_first = not marked
-        self._thought_seen = True
-        self._blank = ""
-        self._step = self._think
-        return body.removeprefix(_THINK)
-
-    def _think(self, rest: str) -> str:
-        at = rest.find(_THOUGHT)
-        if at >= 0:
-            self._thought(rest[:at])
-            self._after_thought = True
-            self._step = self._line
-            return rest[at + len(_THOUGHT) :]
-        shown = len(rest) - overlap(rest, _THOUGHT)
-        self._thought(rest[:shown])
-        self._held = rest[shown:]
-        return ""
-
-    def _thought(self, text: str) -> None:
-        """Thinking to be shown; a block that holds only blanks is none."""
-        if self._thought_first:
-            self._unmarked.append(text)
-        if not self._thinking:
-            text = text.lstrip(_BLANK)
-        if text:
-            self._thinking = True
-            self._out.append(Piece(Kind.THINKING, text))
 
     def _orphan(self, rest: str) -> str:
         """A ``</think>`` that nothing opened: all before it was thinking, and calls in it are none."""
@@ -208,7 +158,7 @@ class AnswerParser:
         self._let_go()
         self._painted = False
         self._out.append(Piece(Kind.BREAK))
-        return rest[len(_THOUGHT) :]
+        return rest[len(THOUGHT) :]
 
     # --- text --------------------------------------------------------------------------------------------------------
 
@@ -224,7 +174,7 @@ class AnswerParser:
 
     def _line(self, rest: str) -> str:
         """At the beginning of a line, or after a call."""
-        body = rest.lstrip(_BLANK)
+        body = rest.lstrip(BLANK)
         blank = rest[: len(rest) - len(body)]
         if self._after_thought:
             blank = ""
@@ -240,16 +190,19 @@ class AnswerParser:
 
     def _first_word(self, body: str) -> str:
         """What a line begins with, its blanks aside. Four of them make it a quotation."""
-        opening = None if len(self._blank.rpartition("\n")[2].expandtabs(4)) > 3 else self._opened(body)
+        indented = len(self._blank.rpartition("\n")[2].expandtabs(4)) > 3
+        opening = None if indented else self._opened(body)
         if opening is MAYBE:
             self._held = body
             return ""
         if opening is not None:
             return self._open(opening, body)
-        if not self._thought_seen and body.startswith(_THOUGHT):
+        if not indented and not self._thought_seen and body.startswith(THOUGHT):
             return self._orphan(body)
+        if self._calls:
+            self.refused = "text follows it"
         self._let_go()
-        self._ticks = fence_ticks(body)
+        self._ticks = "" if indented else fence_ticks(body)
         self._text(self._ticks)
         self._step = self._in_fence_line if self._ticks else self._flow
         return body[len(self._ticks) :]
@@ -257,9 +210,11 @@ class AnswerParser:
     def _opened(self, body: str) -> Opening | None:
         """The call that a line beginning like this opens."""
         first = body[0]
+        if first in "`~" and not body.strip(first) and len(body) < INFO_LENGTH:
+            return MAYBE
         if first == "`":
-            return fence_opened(body) if self._fences or not self._painted else self._any_fence(body)
-        if first == "<" and not self._thought_seen and len(body) < len(_THOUGHT) and _THOUGHT.startswith(body):
+            return fence_opened(body) if self._fences or not self._painted else None
+        if first == "<" and not self._thought_seen and len(body) < len(THOUGHT) and THOUGHT.startswith(body):
             return MAYBE
         if first in "<[" and (tag := tag_opened(body)) is not None:
             return tag
@@ -268,22 +223,18 @@ class AnswerParser:
             return MAYBE if may_begin is None else BARE if may_begin else None
         return None
 
-    def _any_fence(self, body: str) -> Opening | None:
-        """No fenced block is a call here, but where one begins must be known all the same."""
-        return MAYBE if not body.strip("`") and len(body) < INFO_LENGTH else None
-
     # --- fenced blocks that are no calls -----------------------------------------------------------------------------
 
     def _in_fence(self, rest: str) -> str:
         """At the beginning of a line in a fenced block."""
         line, ended, after = rest.partition("\n")
         mark = line.strip(" \t\r")
-        may_close = not mark.strip(self._ticks[0]) and not line.startswith(" " * 4)
+        may_close = not mark.strip(self._ticks[0]) and not line.startswith(" " * 4) and len(line) < INFO_LENGTH
         if may_close and ended and len(mark) >= len(self._ticks):
             self._text(line)
             self._step = self._line
             return ended + after
-        if may_close and not ended and len(line) < INFO_LENGTH:
+        if may_close and not ended:
             self._held = line
             return ""
         self._step = self._in_fence_line
@@ -315,7 +266,7 @@ class AnswerParser:
 
     def _between(self, rest: str) -> str:
         """In a call, outside of its JSON: before it, between two values, or at its end."""
-        body = rest.lstrip(_BLANK + ",;" if self._body else _BLANK)
+        body = rest.lstrip(BLANK + ",;" if self._body else BLANK)
         blank = rest[: len(rest) - len(body)]
         room = MAX_HELD - self._size
         self._hold(blank[:room])

@@ -26,9 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(command: Command) -> int:
     if command.name == "wire":
-        from ..wire import decode_command
-
-        return decode_command(list(command.rest))
+        return _wire(command)
 
     from ..settings import SettingsError
 
@@ -37,6 +35,17 @@ def _run(command: Command) -> int:
     except SettingsError as error:
         sys.stderr.write(f"patchbay: {error}\n")
         return ExitCode.USAGE
+
+
+def _wire(command: Command) -> int:
+    if command.options.action == "replay":
+        from .replay import replay_command
+
+        return replay_command(list(command.rest))
+
+    from ..wire import decode_command
+
+    return decode_command(list(command.rest))
 
 
 def _start(command: Command) -> int:

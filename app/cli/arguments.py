@@ -48,7 +48,7 @@ A command wins over a folder of the same name: write ./run for the folder.
 {EXIT_CODES}"""
 
 COMMANDS = frozenset({"run", "models", "doctor", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config"})
+_WITH_VALUE = frozenset({"--model", "--config", "--record"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Command:
     name: str
     options: argparse.Namespace
     rest: tuple[str, ...] = ()
-    """The unparsed words of ``wire decode``."""
+    """The unparsed words after ``wire decode`` and ``wire replay``."""
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -109,6 +109,12 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
         "--model", metavar="PROVIDER/MODEL", help="the model to use, for example ollama/qwen3-coder:30b"
     )
     parser.add_argument("--continue", action="store_true", dest="resume", help="go on with the folder's last session")
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="DIR",
+        help="write every exchange with a provider to DIR, without keys (see patchbay wire)",
+    )
     _add_settings(parser)
 
 
@@ -160,9 +166,12 @@ def _doctor() -> argparse.ArgumentParser:
 
 def _wire(words: Sequence[str]) -> Command:
     parser = _parser("patchbay wire", "Look into recorded model streams. `patchbay wire decode --help` tells more.")
-    parser.add_argument("action", choices=("decode",), help="decode: print what a recorded stream holds")
-    parser.parse_args(words[:1])
-    return Command(name="wire", options=argparse.Namespace(), rest=tuple(words[1:]))
+    parser.add_argument(
+        "action",
+        choices=("decode", "replay"),
+        help="decode: print what recorded streams hold; replay: run a recorded session again, offline",
+    )
+    return Command(name="wire", options=parser.parse_args(words[:1]), rest=tuple(words[1:]))
 
 
 def _rule(text: str) -> str:

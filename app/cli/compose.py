@@ -9,7 +9,8 @@ import importlib
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ... import __version__
@@ -17,7 +18,9 @@ from ...providers.base import ModelRef, ProviderConfigError
 from ...providers.catalogue import Catalogue
 from ...providers.demo import DEMO_MODEL, DEMO_NAME, create_sample, demo_provider
 from ...providers.directory import ProviderDirectory
+from ...providers.exchanges import ExchangeLog
 from ...providers.handoff import prepare
+from ...providers.learnt import Learnt
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
@@ -32,6 +35,7 @@ from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session, repair
 from ..engine.state import SessionState
 from ..engine.store import SessionStore
+from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
 from ..settings import Settings, SettingsError
@@ -48,6 +52,8 @@ class Wish:
     allow: tuple[str, ...] = ()
     """Further rules for tools that run unasked, for this session only."""
     demo_tokens_per_second: float | None = None
+    record: Path | None = None
+    """Where every exchange with a provider is written to."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +66,7 @@ class Runtime:
     paths: Paths
     demo: bool
     recorder: Recorder | None = None
+    exchanges: ExchangeLog = field(default_factory=ExchangeLog)
     wished: str | None = None
     """The model asked for on the command line or used last; None once it is chosen."""
 
@@ -123,8 +130,8 @@ class Runtime:
         self.session.select_model(model, dialect)
         if model.tools is False:
             self.session.notice(
-                f"{ref} does not support tool calling: it can talk, but not read or change files. Pick another model"
-                " for work on code.",
+                f"{ref} does not support tool calling: tools are described in its prompt and its answers are searched"
+                " for calls. Expect mistakes; another model may do better on code.",
                 NoticeLevel.WARNING,
             )
 
@@ -152,12 +159,17 @@ class Runtime:
 
 
 def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os.environ) -> Runtime:
-    """Put a session together. Raises ``DatabaseError`` when nothing can be saved, with cause and fix.
+    """Put a session together.
+
+    Raises ``DatabaseError`` when nothing can be saved, ``SettingsError`` when nothing can be recorded, with cause and
+    fix.
 
     A model is chosen by ``Runtime.choose`` or ``Runtime.refresh``: servers on this machine are only known after
     the latter.
     """
     paths = find_paths(environ)
+    lessons = KeptLessons(paths.state_folder / "lessons.json")
+    log = _open_log(wish.record)
     folder = create_sample(Path(tempfile.mkdtemp(prefix="patchbay-demo-"))) if wish.demo else wish.folder.resolve()
     speed = wish.demo_tokens_per_second
     demo = demo_provider() if speed is None else demo_provider(tokens_per_second=speed)
@@ -168,6 +180,8 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         default_provider=settings.start_provider(),
         demo=demo,
         config_file=str(settings.config_file),
+        learnt=Learnt(lessons.read(), keep=lessons.add),
+        log=log,
     )
     bus, recorder = _open_bus(paths, str(folder), resume=wish.resume)
     toolbox = LocalToolbox(
@@ -193,13 +207,24 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         paths=paths,
         demo=wish.demo,
         recorder=recorder,
+        exchanges=log,
         wished=wish.model or _resumed_model(session.state),
     )
     runtime.list_providers()
     directory.on_change = runtime.list_providers
+    log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
     for warning in settings.warnings:
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
+
+
+def _open_log(folder: Path | None) -> ExchangeLog:
+    """Where exchanges are kept. Raises ``SettingsError`` when they cannot be written."""
+    try:
+        return ExchangeLog(folder)
+    except OSError as problem:
+        reason = problem.strerror or problem
+        raise SettingsError(f"--record {folder}: {reason}. Name a folder that can be written to.") from None
 
 
 def _policy(settings: Settings, wish: Wish, kept: KeptRules) -> Policy:

@@ -22,12 +22,12 @@ _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\u
 
 async def run_prompt(
     session: "Session",
-    prompt: str,
+    prompt: str | None,
     *,
     sinks: tuple[Callable[[Stamped], None], ...] = (),
     decision: Decision = Decision.DENY,
 ) -> tuple[RunReport, int]:
-    """Send a prompt and wait for the end of its turn; returns the report and the exit code.
+    """Send a prompt (None: ask again) and wait for the end of its turn; returns the report and the exit code.
 
     Approval questions are answered with ``decision``. Ctrl+C and SIGTERM cancel the turn in an orderly way: what
     arrived is kept, tools are killed, the history stays valid.
@@ -35,7 +35,10 @@ async def run_prompt(
     report = RunReport()
     detach = [session.bus.attach(sink) for sink in (report, *sinks, _answer_with(session, decision))]
     with _cancelled_by_signals(session) as received:
-        session.submit(prompt)
+        if prompt is None:
+            session.retry()
+        else:
+            session.submit(prompt)
         await session.wait_idle()
     for each in detach:
         each()

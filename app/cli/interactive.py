@@ -31,7 +31,13 @@ def interactive_command(options: argparse.Namespace) -> int:
     if not has_terminal and not from_make:
         raise SettingsError('there is no terminal here. Use patchbay run -p "..." for a prompt without a screen.')
     settings = load_settings(folder, environ=os.environ, trusted=options.trust, config_file=options.config)
-    wish = Wish(folder=folder, model=options.model, resume=options.resume, demo=options.demo or not has_terminal)
+    wish = Wish(
+        folder=folder,
+        model=options.model,
+        resume=options.resume,
+        demo=options.demo or not has_terminal,
+        record=options.record,
+    )
     try:
         return _show(settings, wish) if has_terminal else _play_demo(settings, folder)
     except DatabaseError as error:

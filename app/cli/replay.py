@@ -21,6 +21,7 @@ from ...providers.replaying import (
     new_prompts,
     read_exchanges,
     recorded_provider,
+    split_sessions,
 )
 from ...tools.policy import Policy, Rule
 from ...tools.safe_text import safe_line, safe_text
@@ -91,23 +92,28 @@ def _refuse(message: str) -> int:
 
 
 async def _replay_here(exchanges: Sequence[RecordedExchange], chosen: _Arguments) -> int:
-    with tempfile.TemporaryDirectory(prefix="patchbay-replay-") as state_folder:
-        done = await replay(
-            exchanges,
-            folder=Path.cwd(),
-            state_folder=Path(state_folder),
-            prompt=chosen.prompt,
-            allow=tuple(chosen.allow or ()),
-            chunk=chosen.chunk,
-            progress=sys.stderr,
-        )
-    for text in done.answers:
-        sys.stdout.write((safe_text(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")
-    sys.stdout.flush()
-    for problem in done.problems:
-        sys.stderr.write(f"patchbay wire replay: {safe_line(problem)}\n")
-    sys.stderr.write(f"   {done.served} of {len(exchanges)} recorded exchanges asked for\n")
-    return ExitCode.FAILED if done.problems else ExitCode.OK
+    served, problems, prompt = 0, 0, chosen.prompt
+    for session in split_sessions(exchanges):
+        with tempfile.TemporaryDirectory(prefix="patchbay-replay-") as state_folder:
+            done = await replay(
+                session,
+                folder=Path.cwd(),
+                state_folder=Path(state_folder),
+                prompt=prompt,
+                allow=tuple(chosen.allow or ()),
+                chunk=chosen.chunk,
+                progress=sys.stderr,
+            )
+        prompt = None
+        for text in done.answers:
+            sys.stdout.write((safe_text(text) if sys.stdout.isatty() else text).rstrip("\n") + "\n")
+        sys.stdout.flush()
+        for problem in done.problems:
+            sys.stderr.write(f"patchbay wire replay: {safe_line(problem)}\n")
+        served += done.served
+        problems += len(done.problems)
+    sys.stderr.write(f"   {served} of {len(exchanges)} recorded exchanges asked for\n")
+    return ExitCode.FAILED if problems else ExitCode.OK
 
 
 @dataclass(slots=True, kw_only=True)
@@ -161,14 +167,14 @@ async def replay(
     bus.attach(follow)
     sinks = () if progress is None else (Progress(progress),)
     said = new_prompts(exchanges)
-    said[0] = prompt or said[0]
     try:
         while transport.left:
             at = done.served
             directory.select(session, transport.left[0])
-            report, _ = await run_prompt(session, said[at] or "Continue.", sinks=sinks)
+            # Where nothing new was said, the answer before had failed and was asked for again.
+            report, _ = await run_prompt(session, prompt if prompt and not at else said[at] or None, sinks=sinks)
             done.answers.append(report.text)
-            if done.served == at or (transport.left and not said[done.served]):
+            if done.served == at:
                 break
     finally:
         await session.aclose()
@@ -192,7 +198,8 @@ class _RecordedDirectory:
         """Let the recorded model answer, from the next request on."""
         opened = self._opened.get(exchange.provider)
         if opened is None:
-            opened = self._opened[exchange.provider] = recorded_provider(exchange, self._transport)
+            same = [each for each in self._transport.exchanges if each.provider == exchange.provider]
+            opened = self._opened[exchange.provider] = recorded_provider(same, self._transport)
         ref = ModelRef(provider=exchange.provider, model=exchange.model)
         if session.state.model is None or session.state.model.ref != ref:
             session.select_model(ModelInfo(ref=ref), opened.dialect)

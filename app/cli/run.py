@@ -36,7 +36,13 @@ def run_command(options: argparse.Namespace) -> int:
             trusted=options.trust,
             config_file=options.config,
         )
-        wish = Wish(folder=folder, model=options.model, resume=options.resume, allow=tuple(options.allow))
+        wish = Wish(
+            folder=folder,
+            model=options.model,
+            resume=options.resume,
+            allow=tuple(options.allow),
+            record=options.record,
+        )
         return asyncio.run(_run(open_runtime(settings, wish), prompt, output))
     except (SettingsError, DatabaseError) as error:
         return _refuse(str(error), output)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from ...providers.base import ModelInfo, ModelRef, Price, ProviderStatus
 from ...providers.events import ResponseEvent, Usage
+from ...providers.messages import Effort
 from ...tools.events import ToolEvent
 
 
@@ -58,6 +59,13 @@ class ModelSelected:
 
     model: ModelInfo
     dialect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffortSelected:
+    """From the next request on models are asked to think this much."""
+
+    effort: Effort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +191,7 @@ class NoticePosted:
 SessionEvent: TypeAlias = (
     SessionStarted
     | ModelSelected
+    | EffortSelected
     | PromptQueued
     | PromptSubmitted
     | TurnStarted

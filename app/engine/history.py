@@ -99,7 +99,7 @@ def _block(part: AnswerPart, runs: dict[str, ToolRun], *, whole: bool) -> Assist
 def request_chars(request: ChatRequest) -> int:
     """Characters a model has to read for this request: the base of the input estimate."""
     tools = sum(len(tool.name) + len(tool.description) + len(str(tool.parameters)) for tool in request.tools)
-    return len(request.system) + tools + sum(map(_message_chars, request.messages))
+    return len(request.whole_system) + tools + sum(map(_message_chars, request.messages))
 
 
 def _message_chars(message: Message) -> int:

@@ -7,6 +7,7 @@ from ...providers.events import Usage
 from .events import (
     CallPriced,
     CostSource,
+    EffortSelected,
     ModelSelected,
     NoticePosted,
     PromptQueued,
@@ -36,8 +37,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return reduce_tool(state, event, at)
         case SessionStarted():
             return replace(state, session_id=stamped.session_id, folder=event.folder, revisions=bumped(state, status=1))
-        case ModelSelected():
-            return _model_selected(state, event, at)
+        case ModelSelected() | EffortSelected():
+            return _selected(state, event, at)
         case PromptQueued():
             entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
             return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
@@ -78,7 +79,10 @@ def with_entry(state: SessionState, entry: Entry, *, tools: int = 0) -> SessionS
     return replace(state, transcript=(*state.transcript, entry), revisions=bumped(state, chat=1, status=1, tools=tools))
 
 
-def _model_selected(state: SessionState, event: ModelSelected, at: float) -> SessionState:
+def _selected(state: SessionState, event: ModelSelected | EffortSelected, at: float) -> SessionState:
+    """What holds from the next request on."""
+    if isinstance(event, EffortSelected):
+        return replace(state, effort=event.effort, revisions=bumped(state, status=1))
     switched = state.model is not None and state.model.ref != event.model.ref and bool(state.transcript)
     state = replace(state, model=event.model, dialect=event.dialect, revisions=bumped(state, status=1))
     return with_entry(state, SwitchEntry(ref=event.model.ref, at=at)) if switched else state

@@ -45,7 +45,7 @@ from .ids import new_id
 from .ledger import CostOf, priced
 from .recovery import NoRecovery, Recovery, in_words
 from .state import AnswerEntry, SessionState, ToolCallPart, estimate_tokens
-from .system_prompt import system_prompt
+from .system_prompt import RULES, surroundings
 from .worker import read_stream
 
 BYTES_PER_TOKEN = 3
@@ -292,9 +292,13 @@ class TurnRunner:
         request = ChatRequest(
             model=model.ref.model,
             messages=messages,
-            system=system_prompt(Path(self._state.folder), date.fromtimestamp(self._bus.now)),
-            tools=() if model.tools is False else self._tools,
+            system=RULES,
+            system_tail=surroundings(Path(self._state.folder), date.fromtimestamp(self._bus.now)),
+            tools=self._tools,
             max_tokens=_output_limit(model),
+            effort=self._state.effort,
+            thinks=model.thinking,
+            context_window=model.context_window,
         )
         return request, provider, problem
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ...providers.base import ModelInfo
 from ...providers.events import ErrorKind, ResponseError
+from ...providers.messages import Effort
 from ...tools.base import Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, Outcome
 from .bus import MessageBus
 from .closing import closing_events
 from .events import (
+    EffortSelected,
     ModelSelected,
     NoticeLevel,
     NoticePosted,
@@ -109,6 +111,10 @@ class Session:
         """Let another model answer from the next request on, also in mid-turn."""
         self.bus.publish(ModelSelected(model=model, dialect=dialect))
         self._runner.hurry()
+
+    def select_effort(self, effort: Effort) -> None:
+        """Let models think this much from the next request on."""
+        self.bus.publish(EffortSelected(effort=effort))
 
     def resolve(self, approval_id: str, decision: Decision, comment: str = "") -> bool:
         """Answer an approval question. False when nobody waits for that answer (any more)."""

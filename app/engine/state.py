@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from ...providers.base import ModelInfo, ModelRef, ProviderStatus
 from ...providers.events import InvalidArguments, JsonObject, ResponseError, StopReason, Usage
+from ...providers.messages import Effort
 from ...tools.events import ApprovalRequested, Outcome
 from .events import Cost, NoticeLevel, RetryScheduled
 
@@ -249,6 +250,7 @@ class SessionState:
     providers: tuple[ProviderStatus, ...] = ()
     model: ModelInfo | None = None
     dialect: str = ""
+    effort: Effort = Effort.DEFAULT
     totals: Totals = field(default_factory=Totals)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""

@@ -6,7 +6,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from ...providers.base import ModelRef
+from ...providers.base import Exchange, ModelRef
 from ..engine.session import Session
 
 
@@ -18,12 +18,29 @@ class Ending(Enum):
     """The person asked for the demo from the first screen."""
 
 
+class Exchanges(Protocol):
+    """The latest raw exchanges with providers."""
+
+    def index(self) -> Sequence[tuple[int, float]]:
+        """Number and time (seconds since the epoch) of each that is kept, oldest first."""
+        ...
+
+    def exchange(self, number: int) -> Exchange | None:
+        """One of them, as it is now; None when it is no longer kept."""
+        ...
+
+
 class Control(Protocol):
     """A running session and its providers."""
 
     @property
     def session(self) -> Session:
         """The session to show."""
+        ...
+
+    @property
+    def exchanges(self) -> Exchanges:
+        """What went over the wire lately."""
         ...
 
     async def start(self) -> str:

@@ -34,6 +34,7 @@ from .themes import next_theme
 from .transcript.palette import Signs
 from .widgets.approval import ApprovalBar
 from .widgets.cost_bar import CostBar
+from .widgets.exchange import show_exchange
 from .widgets.header import Header
 from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
@@ -358,16 +359,19 @@ class MainScreen(Screen[None]):
         """Show or fold all thinking."""
         self.query_one(ChatPane).toggle_thinking()
 
+    def action_show_exchange(self) -> None:
+        """What went over the wire for the selected answer, or last."""
+        show_exchange(self, self._control.exchanges, self.query_one(ChatPane).selected_entry)
+
     def action_next_theme(self) -> None:
         """The next of our themes."""
         self._set_theme(next_theme(self._patchbay.theme))
 
     def _set_theme(self, name: str) -> None:
         if name not in self._patchbay.available_themes:
-            known = ", ".join(
-                sorted(theme for theme in self._patchbay.available_themes if theme.startswith("patchbay"))
-            )
-            self.notify(f"There is no theme {name!r}. There are: {known}", severity="warning", markup=False)
+            ours = sorted(theme for theme in self._patchbay.available_themes if theme.startswith("patchbay"))
+            message = f"There is no theme {name!r}. There are: {', '.join(ours)}"
+            self.notify(message, severity="warning", markup=False)
             return
         self._patchbay.theme = name
 

@@ -382,3 +382,15 @@ def test_rule_that_is_none_is_refused_with_an_example(desk: Desk) -> None:
         SettingsError, match=r"config\.toml: policy\.allow: .*'bash\(ls\)' is not a rule: write tool:pattern"
     ):
         desk.user('[policy]\nallow = ["bash(ls)"]').load()
+
+
+def test_the_failover_chain_is_a_list_of_models_or_one(desk: Desk) -> None:
+    chain = desk.user('fallback = ["anthropic/claude-sonnet-4-6", "ollama/qwen3-coder:30b"]').load().fallback_chain()
+    assert [str(ref) for ref in chain] == ["anthropic/claude-sonnet-4-6", "ollama/qwen3-coder:30b"]
+    assert [str(ref) for ref in desk.user('fallback = "groq/a/b"').load().fallback_chain()] == ["groq/a/b"]
+    assert desk.user("").load().fallback_chain() == ()
+
+
+def test_a_failover_chain_names_provider_and_model(desk: Desk) -> None:
+    with pytest.raises(SettingsError, match=r"fallback.*'qwen3' is no model reference: write provider/model"):
+        desk.user('fallback = ["qwen3"]').load()

@@ -411,6 +411,22 @@ def test_no_more_than_four_breakpoints_and_where() -> None:
     assert marked == [8, 10]
 
 
+def test_what_changes_from_day_to_day_stands_after_the_breakpoint() -> None:
+    rules, tail = body(prompt("x"), system="Rules.", system_tail="Date: today")["system"]
+    assert rules == {"type": "text", "text": "Rules.", **MARK}
+    assert tail == {"type": "text", "text": "Date: today"}
+    today = body(prompt("x"), system="Rules.", system_tail="Date: today", tools=TOOLS)
+    tomorrow = body(prompt("x"), system="Rules.", system_tail="Date: tomorrow", tools=TOOLS)
+    assert today["tools"] == tomorrow["tools"] and today["system"][0] == tomorrow["system"][0]
+
+
+def test_caches_live_longer_on_demand() -> None:
+    made = body(prompt("x"), system="S", system_tail="T", tools=TOOLS, extra={"cache_ttl": "1h"})
+    assert "cache_ttl" not in made
+    assert json.dumps(made).count('"cache_control": {"type": "ephemeral", "ttl": "1h"}') == 3
+    assert json.dumps(made).count("cache_control") == 3
+
+
 def test_the_history_is_not_changed_by_marking_it() -> None:
     payload: dict[str, Any] = {"type": "server_tool_use", "id": "s"}
     message = said(ServerBlock(kind="server_tool_use", payload=payload))

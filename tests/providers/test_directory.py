@@ -25,6 +25,7 @@ from patchbay.providers.directory import ProviderDirectory
 from patchbay.providers.discovery import Discovered
 from patchbay.providers.endpoint import Endpoint
 from patchbay.providers.exchanges import ExchangeLog
+from patchbay.providers.learnt import Learnt
 from patchbay.providers.redact import redact
 from patchbay.providers.registry import ProviderConfig
 from patchbay.providers.scripted import ScriptedProvider
@@ -41,7 +42,12 @@ class Listing:
     opened: ClassVar[list["Listing"]] = []
 
     def __init__(
-        self, endpoint: Endpoint, *, transport: httpx.AsyncBaseTransport | None = None, log: ExchangeLog | None = None
+        self,
+        endpoint: Endpoint,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        log: ExchangeLog | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.name, self.dialect = endpoint.name, endpoint.dialect
@@ -337,7 +343,9 @@ async def test_a_search_that_fails_is_no_failure_of_the_refresh() -> None:
     async def broken() -> Sequence[Discovered]:
         raise RuntimeError("boom")
 
-    providers = ProviderDirectory((), {}, Catalogue({}), discover=broken, demo=ScriptedProvider(DEMO, [], models=("no-model",)))
+    providers = ProviderDirectory(
+        (), {}, Catalogue({}), discover=broken, demo=ScriptedProvider(DEMO, [], models=("no-model",))
+    )
     await providers.refresh()
     assert providers.info(ModelRef(provider=DEMO, model="no-model")).context_window == 32_768
 

@@ -93,7 +93,7 @@ async def test_a_whole_answer_event_by_event() -> None:
         ResponseStart(response_id="r1", model="m-1"),
         ThinkingStart(index=0),
         ThinkingDelta(index=0, text="Hm"),
-        ThinkingEnd(index=0),
+        ThinkingEnd(index=0, provider_metadata={"field": "reasoning_content"}),
         TextStart(index=1),
         TextDelta(index=1, text="Hi"),
         TextEnd(index=1),
@@ -485,12 +485,41 @@ def test_thinking_goes_back_as_the_quirk_says(replay: str, expected: list[str | 
     assert [message.get("reasoning_content") for message in answers] == expected
 
 
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("details", [None, [{"type": "reasoning.text", "text": "T2"}]])
+async def test_echo_sends_thinking_of_the_running_loop_in_the_field_it_came_in(
+    field: str, details: list[dict[str, str]] | None
+) -> None:
+    thinking = {field: "T2"} | ({} if details is None else {"reasoning_details": details})
+    call = {"index": 0, "id": "c", "function": {"name": "read", "arguments": "{}"}}
+    events = await decoded(delta(**thinking), delta("tool_calls", tool_calls=[call]))
+    (thought,) = [event for event in events if isinstance(event, ThinkingEnd)]
+    assert thought.provider_metadata == {"field": field}
+    block = ThinkingBlock(text="T2", provider_metadata=thought.provider_metadata)
+    made = ToolCallBlock(
+        call_id="c", name="read", arguments={}, provider_metadata=calls_of(events)[0].provider_metadata
+    )
+    loop = (said(block, made), ToolResultMessage(call_id="c", name="read", content="r"))
+    running = body(prompt("p"), *loop, quirks=Quirks())["messages"][1]
+    assert (running[field], "reasoning_details" in running) == ("T2", False)
+    assert field not in body(prompt("p"), *loop, prompt("q"), quirks=Quirks())["messages"][1]
+
+
+@pytest.mark.parametrize("sign", ["signature", "data"])
+def test_echo_prefers_details_that_say_more_than_the_text(sign: str) -> None:
+    details = [{"type": "reasoning.text", "text": "T", sign: "s"}]
+    thought = ThinkingBlock(text="T", provider_metadata={"field": "reasoning"})
+    text = TextBlock(text="a", provider_metadata={"reasoning_details": details})
+    answer = body(prompt("x"), said(thought, text), quirks=Quirks())["messages"][1]
+    assert (answer["reasoning_details"], "reasoning" in answer) == (details, False)
+
+
 @pytest.mark.parametrize("other", [{"provider": "there"}, {"model": "n"}, {"dialect": "anthropic_messages"}])
 def test_thinking_of_others_never_goes_back(other: dict[str, str]) -> None:
     details = {"reasoning_details": [{"data": "e"}], "extra_content": {"s": 1}}
     call = ToolCallBlock(call_id="c", name="read", arguments={}, provider_metadata=details)
     foreign = said(ThinkingBlock(text="T", provider_metadata=details), TextBlock(text="a"), call, **other)
-    for replay, field in (("always", ""), ("loop", None), ("details", None)):
+    for replay, field in (("always", ""), ("loop", None), ("details", None), ("echo", None)):
         answer = body(prompt("x"), foreign, quirks=Quirks(reasoning_replay=replay))["messages"][1]
         assert answer.get("reasoning_content") == field
         assert "reasoning_details" not in answer

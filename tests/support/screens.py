@@ -10,6 +10,7 @@ from patchbay.app.tui.app import PatchbayApp
 from patchbay.app.tui.control import Preferences
 from patchbay.app.tui.main_screen import MainScreen
 from patchbay.providers.base import ModelInfo, ModelRef, ProviderConfigError
+from patchbay.providers.exchanges import ExchangeLog
 from support.sessions import cost_of, model, until
 
 
@@ -21,6 +22,7 @@ class Panel:
         self.models = {str(each.ref): each for each in (models or (model(),))}
         self.problem = problem
         self.refreshed = 0
+        self.exchanges = ExchangeLog()
 
     async def start(self) -> str:
         return self.problem

@@ -6,6 +6,7 @@ and selected), so it can be made again from it at any moment.
 """
 
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from typing import ClassVar
@@ -73,6 +74,14 @@ class ChatPane(CellPane):
         if self._around.touched:
             touched, self._around.touched = self._around.touched, []
             self.cells_changed(cell for cell in touched if cell in self.column)
+
+    @property
+    def selected_entry(self) -> Entry | None:
+        """What the selected cell belongs to."""
+        if self.selected is None:
+            return None
+        at = bisect_right(self._starts, self.selected.index) - 1
+        return self._views[at].entry if at >= 0 else None
 
     def toggle_thinking(self) -> None:
         """Fold or unfold all thoughts, and those to come."""

@@ -7,7 +7,7 @@ import pytest
 
 from patchbay.app.cli.compose import Wish, open_runtime
 from patchbay.app.engine.state import NoticeEntry, estimate_tokens
-from patchbay.app.engine.system_prompt import system_prompt
+from patchbay.app.engine.system_prompt import RULES, surroundings
 from patchbay.app.settings import SettingsError, load_settings
 from patchbay.providers.base import ModelInfo, ModelRef
 from patchbay.providers.demo import DEMO_PROMPT
@@ -36,7 +36,8 @@ def runtime_in(folder: Path, wish: Wish | None = None):
 
 def test_system_prompt_and_tools_stay_under_two_thousand_tokens():
     schemas = "".join(json.dumps([s.name, s.description, s.parameters]) for s in map(schema_of, TOOLS))
-    assert estimate_tokens(len(schemas) + len(system_prompt(Path("/home/somebody/project"), date.today()))) < 2000
+    prompt = RULES + surroundings(Path("/home/somebody/project"), date.today())
+    assert estimate_tokens(len(schemas) + len(prompt)) < 2000
 
 
 async def test_a_local_server_is_found_and_its_model_chosen_with_a_word_on_what_it_cannot(tmp_path):

@@ -9,6 +9,7 @@ from patchbay.app.engine.events import (
     CallPriced,
     Cost,
     CostSource,
+    EffortSelected,
     ModelSelected,
     ProviderActivity,
     Stamped,
@@ -16,6 +17,7 @@ from patchbay.app.engine.events import (
 )
 from patchbay.providers.base import ModelInfo, ModelRef, Price
 from patchbay.providers.events import InvalidArguments, OpaqueBlock, TextDelta, ThinkingStart, ToolCallEnd, Usage
+from patchbay.providers.messages import Effort
 from patchbay.tools.events import Outcome, ToolRunFinished
 
 REF = ModelRef(provider="ollama", model="qwen3-coder:30b")
@@ -47,6 +49,7 @@ def activity(event):
             model=ModelInfo(ref=REF, price=Price(input_per_mtok=Decimal("0.10"), output_per_mtok=Decimal(2))),
             dialect="d",
         ),
+        EffortSelected(effort=Effort.MAX),
         CallPriced(
             turn_id="t",
             request_id="r",

@@ -16,7 +16,7 @@ async def test_a_key_goes_round_the_scale_and_the_bar_follows():
     async with on_screen(session) as desk:
         seen = []
         for _ in Effort:
-            await desk.pilot.press("f6")
+            await desk.pilot.press("f8")
             await desk.pilot.pause(0.1)
             seen.append(session.state.effort)
             named = f" {session.state.effort} " in desk.screen.query_one(CostBar).render().plain

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from patchbay.app.engine.events import RetryScheduled
 from patchbay.app.engine.state import PromptEntry, SessionState, StreamText, ThinkingPart, Totals
 from patchbay.app.tui.transcript.palette import ASCII_SIGNS
 from patchbay.app.tui.widgets.cost_bar import CostBar, bar_segments, live_usage
@@ -57,6 +58,22 @@ def test_every_phase_has_its_word_and_its_clock(state: SessionState, words: str)
 def test_the_effort_is_named_unless_it_is_the_providers_own():
     assert "default" not in bar(IDLE)
     assert bar(replace(IDLE, effort=Effort.HIGH)).startswith(" anthropic · claude-sonnet-4-6 high   ○ ready")
+
+
+@pytest.mark.parametrize(("now", "left"), [(110.0, "4 s"), (113.9, "1 s"), (115.0, "0 s")])
+def test_a_wait_before_the_next_attempt_is_counted_down(now: float, left: str):
+    retry = RetryScheduled(
+        turn_id="t",
+        request_id="q1",
+        attempt=2,
+        attempts=5,
+        wait_s=4.0,
+        due_at=114.0,
+        reason="rate limit\x1b[31m (429)",
+    )
+    state = SessionState(model=model(), turn_id="t", turn_started_at=100.0, retry=retry)
+    assert f"● retry 2/5 in {left}: rate limit" in bar(state, now=now)
+    assert "\x1b" not in bar(state, now=now)
 
 
 def test_thinking_is_told_from_answering():

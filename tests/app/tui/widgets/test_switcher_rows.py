@@ -1,3 +1,5 @@
+import time
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -128,3 +130,16 @@ def test_an_unknown_price_is_no_price():
 
 def test_no_match_says_how_to_get_one():
     assert consequence(USED, None)[0].text.startswith("No model matches")
+
+
+def test_a_provider_that_keeps_failing_says_until_when_it_rests():
+    at = 1_700_000_000.0
+    failing = replace(provider("groq", model("groq", "llama")), paused_until=at)
+    (only,) = all_rows([failing])
+    assert only.standing() == "keeps failing"
+    assert only.ref is not None, "it can be chosen: then it is the person's decision"
+    (remark,) = consequence(SessionState(), only)
+    assert (
+        remark.text == f"groq kept failing: it is tried again from {time.strftime('%H:%M:%S', time.localtime(at))} on."
+    )
+    assert remark.role == "warn"
