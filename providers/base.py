@@ -140,7 +140,9 @@ class Exchange:
     response_headers: Mapping[str, str]
     response_body: str
     response_bytes: int
-    """How many bytes came; more than are kept, when the reply is long."""
+    """How many bytes came."""
+    clipped: bool
+    """More came than is kept in ``response_body``."""
     ended: bool
     """The exchange is over."""
     cut: bool

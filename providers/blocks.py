@@ -108,6 +108,7 @@ class BlockTracker:
         self._prose: dict[Hashable, _Prose] = {}
         self._calls: list[_Call] = []
         self._by_slot: dict[int, _Call] = {}
+        self._closed: dict[int, _Call] = {}
         self._late: list[_Call] = []
         self._used_ids: set[str] = set()
         self._usage: Usage | None = None
@@ -236,8 +237,11 @@ class BlockTracker:
         """A piece of a tool call.
 
         ``slot`` is the server's index of the call, None when it has none. Empty ids and names never overwrite,
-        repeated ones are not appended, and a slot used again for another call opens another call.
+        repeated ones are not appended, and a slot used again for another call opens another call. A whole call that
+        comes once more, the same to the letter and under the same id, is one call.
         """
+        if call_id and self._came_before(slot, call_id, name, arguments):
+            return
         current = self._find_call(slot, call_id, name)
         if current is None or _is_another(current, call_id, name, arguments):
             current = _Call()
@@ -262,6 +266,7 @@ class BlockTracker:
         call = self._by_slot.pop(slot, None)
         if call is None or call not in self._calls:
             return
+        self._closed[slot] = call
         if call.raw.strip():
             self._finish_call(call)
         else:
@@ -321,6 +326,19 @@ class BlockTracker:
             self._emit(ThinkingStart(index=block.index) if thinking else TextStart(index=block.index))
         return block
 
+    def _came_before(self, slot: int | None, call_id: str, name: str, arguments: str) -> bool:
+        """True when a call that is known comes once more. One that was closed while it was empty is opened again."""
+        if any(_is_repeated(each, call_id, name, arguments) for each in self._calls):
+            return True
+        closed = None if slot is None else self._closed.get(slot)
+        if slot is None or closed is None or (closed.wire_id, closed.name) != (mend_text(call_id), mend_text(name)):
+            return False
+        if closed in self._late:
+            self._late.remove(closed)
+            self._by_slot[slot] = closed
+            return False
+        return closed not in self._calls and arguments.strip() in ("", closed.raw.strip())
+
     def _find_call(self, slot: int | None, call_id: str, name: str) -> _Call | None:
         """The open call a piece belongs to: by slot, else by id, else the latest one."""
         known = self._by_slot.get(slot) if slot is not None else None
@@ -359,6 +377,12 @@ class BlockTracker:
                 provider_metadata=mend_object(call.metadata) or None,
             )
         )
+
+
+def _is_repeated(known: _Call, call_id: str, name: str, arguments: str) -> bool:
+    """True when a piece is a whole call that is known already: what came twice must not run twice."""
+    same = (known.wire_id, known.name) == (mend_text(call_id), mend_text(name))
+    return same and arguments.lstrip().startswith("{") and known.raw == arguments and known.is_whole()
 
 
 def _is_another(current: _Call, call_id: str, name: str, arguments: str) -> bool:

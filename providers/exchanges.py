@@ -92,6 +92,7 @@ class OpenExchange:
             response_headers=_without_secrets(self.response_headers),
             response_body=self.body(KEPT_BYTES),
             response_bytes=self.response_bytes,
+            clipped=self.response_bytes > KEPT_BYTES,
             ended=self.ended,
             cut=self.ended and not self.whole,
         )

@@ -50,7 +50,7 @@ MAX_ERROR_BYTES = 1024 * 1024
 MAX_LISTING_BYTES = 32 * 1024 * 1024
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_ABOUT_THE_REQUEST = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.SERVER_ERROR})
+_ABOUT_THE_REQUEST = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND})
 """Refusals that may be for one of its fields."""
 
 
@@ -252,11 +252,14 @@ class DialectProvider(ABC):
                 async with watchdog.limit():
                     chunk = await anext(chunks, None)
                 batch = body.finish() if chunk is None else body.feed(chunk)
+                if decoder.blocks.ended and decoder.complete:
+                    # Whoever has the last event leaves, and a connection with an unread rest cannot be used again.
+                    yield batch[:-1]
+                    await _drain(chunks)
+                    batch = batch[-1:]
                 if batch:
                     yield batch
                 watchdog.saw(body.events_seen)
-            if decoder.complete:
-                await _drain(chunks)
 
     async def _refusal(self, reply: httpx.Response) -> "_Refused":
         text = await _read_at_most(reply, MAX_ERROR_BYTES)

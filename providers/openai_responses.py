@@ -121,7 +121,9 @@ def _output_item(block: AssistantBlock, *, own: bool, named: bool) -> JsonObject
             part: JsonObject = {"type": "output_text", "text": block.text, "annotations": []}
             return {"type": "message", "role": "assistant", "status": "completed", "content": [part], **extras}
         case TextBlock():
-            return {"role": "assistant", "content": block.text} if block.text else None
+            # The short form, a role and plain text, is not understood by llama.cpp.
+            text: JsonObject = {"type": "output_text", "text": block.text}
+            return {"type": "message", "role": "assistant", "content": [text]} if block.text else None
         case ToolCallBlock():
             arguments = "{}" if isinstance(block.arguments, InvalidArguments) else to_json(block.arguments)
             call: JsonObject = {"type": "function_call", "call_id": block.call_id, "name": block.name}

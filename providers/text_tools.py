@@ -97,11 +97,11 @@ class TextTools:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ResponseEvent, None]:
         """Answer one request; see ``base.Provider.stream``. A model that turns out to take no tools is asked again."""
         model = self._facts(request.model)
-        if request.tools and (why := why_small(model)):
-            request = replace(request, tools=few(request.tools))
+        if (why := why_small(model)) and (fewer := few(request.tools)) != request.tools:
+            request = replace(request, tools=fewer)
             if request.model not in self._told:
                 self._told.add(request.model)
-                names = ", ".join(tool.name for tool in request.tools)
+                names = ", ".join(tool.name for tool in fewer)
                 yield Notice(message=f"{request.model} gets only the tools {names}: {why}.")
         if not self._in_words(model):
             started, refusal = False, ""

@@ -414,6 +414,6 @@ def test_ids_that_are_too_long_are_left_out() -> None:
 @pytest.mark.parametrize("other", [{"provider": "there"}, {"model": "n"}, {"dialect": "openai_chat"}])
 def test_and_to_nobody_else(other: dict[str, str]) -> None:
     assert body(PROMPT, said(thought(), *WORK, TextBlock(text=""), **other))["input"][1:] == [
-        {"role": "assistant", "content": "a"},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "a"}]},
         {"type": "function_call", "call_id": "c", "name": "read", "arguments": "{}"},
     ]

@@ -48,7 +48,7 @@ async def test_an_exchange_in_memory() -> None:
     assert (kept.method, kept.path, kept.status) == ("POST", "/v1/chat/completions", 200)
     assert json.loads(kept.request_body)["messages"] == [{"role": "user", "content": "hello"}]
     assert (kept.response_body, kept.response_bytes) == (ANSWER.decode(), len(ANSWER))
-    assert (kept.ended, kept.cut) == (True, False)
+    assert (kept.ended, kept.cut, kept.clipped) == (True, False, False)
     assert kept.request_headers["authorization"] == "[redacted]"
     assert kept.response_headers == STREAM
 
@@ -154,6 +154,18 @@ async def test_an_answer_that_was_cancelled_is_written_and_marked(tmp_path: Path
     assert log.exchanges()[0].cut
 
 
+async def test_an_answer_read_to_its_last_event_is_whole(tmp_path: Path) -> None:
+    """The runner leaves with the last event, and what follows it (usage, an end mark) must not count as cut off."""
+    pieces = [sse(DONE[0]), sse(DONE[1], done=True), b": the end\n\n"]
+    stream = chat(Server(pieces), ExchangeLog(tmp_path)).stream(HELLO)
+    async for event in stream:
+        if isinstance(event, ResponseEnd):
+            break
+    await stream.aclose()
+    (case,) = filed(tmp_path)
+    assert (case["body"], case["cut"]) == (b"".join(pieces).decode(), False)
+
+
 async def test_an_answer_that_broke_off_is_written_and_marked(tmp_path: Path) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield sse(DONE[0])
@@ -217,7 +229,7 @@ async def test_memory_is_bounded(tmp_path: Path) -> None:
     await collect(chat(Server(body), log), asked)
     (kept,) = log.exchanges()
     assert (len(kept.response_body), len(kept.request_body), kept.response_bytes) == (KEPT_BYTES, KEPT_BYTES, len(body))
-    assert kept.model == "m"
+    assert (kept.model, kept.clipped) == ("m", True)
     (case,) = filed(tmp_path)
     assert (case["body"], case["request"]["body"]["messages"][0]["content"]) == (body.decode(), long)
 

@@ -184,9 +184,11 @@ class _Soak:
         )
 
     async def _write(self, arguments: dict[str, str], _emit: object, _approve: object) -> str:
-        self._keys[arguments["key"]] += 1
+        key = arguments.get("key", "")
+        self._must(bool(key), f"a tool ran with arguments the model never made: {arguments}")
+        self._keys[key] += 1
         await asyncio.sleep(self._chance.random() * 5)
-        return f"wrote {arguments['key']}"
+        return f"wrote {key}"
 
     async def _do(self, session: Session, prompt: str) -> None:
         """One prompt, by a person who may press Esc, tries again when it failed, and then mends the network."""

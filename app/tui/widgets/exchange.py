@@ -116,7 +116,7 @@ def request_text(exchange: Exchange) -> str:
 def reply_text(exchange: Exchange) -> str:
     """Headers and body of the reply, as they came."""
     kept = exchange.response_body
-    if exchange.response_bytes > len(kept.encode("utf-8", "replace")):
+    if exchange.clipped:
         kept += f"\n\n({exchange.response_bytes:,} bytes came; the rest is not kept)"
     return _text(exchange.response_headers, kept)
 
@@ -133,16 +133,19 @@ def show_exchange(screen: Screen[None], exchanges: Exchanges, entry: Entry | Non
 def chosen_exchange(exchanges: Exchanges, entry: Entry | None) -> int | None:
     """The number of the last exchange an answer came from: it may have been asked for more than once.
 
-    For other entries, and when it is no longer kept, the latest number; None when there is none at all.
+    For other entries, and when it is no longer kept, the latest exchange with a model, or else the latest of all; None
+    when there is none.
     """
-    index = exchanges.index()
-    if isinstance(entry, AnswerEntry):
-        until = inf if entry.ended_at is None else entry.ended_at
-        for number, at in reversed(index):
-            found = exchanges.exchange(number) if entry.started_at <= at <= until else None
-            if found is not None and found.provider == entry.ref.provider and found.model:
-                return number
-    return index[-1][0] if index else None
+    numbers = [number for number, _ in exchanges.index()]
+    with_models = [each for number in numbers if (each := exchanges.exchange(number)) is not None and each.model]
+    own = [each for each in with_models if isinstance(entry, AnswerEntry) and _came_from(entry, each)]
+    found = next((each.number for each in reversed(own or with_models)), None)
+    return found if found is not None or not numbers else numbers[-1]
+
+
+def _came_from(answer: AnswerEntry, exchange: Exchange) -> bool:
+    until = inf if answer.ended_at is None else answer.ended_at
+    return exchange.provider == answer.ref.provider and answer.started_at <= exchange.at <= until
 
 
 def _text(headers: Mapping[str, str], body: str) -> str:

@@ -72,7 +72,7 @@ class Welcome(Widget):
         elif not model.price.free:
             facts[1] += " per million tokens"
         if model.tools is False:
-            facts.append("cannot call tools: it answers, but cannot read or change files")
+            facts.append("cannot call tools by itself: they are described in its prompt")
         return [
             _Row(heading="Say what you want done, then press Enter."),
             _Row(),

@@ -8,8 +8,14 @@ from textual.pilot import Pilot
 from textual.widgets import TextArea
 
 from patchbay.app.engine.state import AnswerEntry, PromptEntry
+from patchbay.app.tui.panes.chat import ChatPane
 from patchbay.app.tui.widgets.exchange import ExchangeScreen, chosen_exchange, reply_text, request_text
 from patchbay.providers.base import Exchange, ModelRef
+from patchbay.providers.exchanges import ExchangeLog
+from patchbay.providers.scripted import ScriptedProvider, end, text
+from patchbay.providers.scripted import answer as answer_of
+from support.screens import on_screen
+from support.sessions import make_session
 from support.widget_app import WidgetApp
 
 REQUEST = {"model": "m-1", "messages": [{"role": "user", "content": "Grüße"}]}
@@ -31,6 +37,7 @@ def exchange(number: int = 1, **changes: Any) -> Exchange:
         response_headers={"content-type": "text/event-stream"},
         response_body=body,
         response_bytes=len(body),
+        clipped=False,
         ended=True,
         cut=False,
     )
@@ -85,7 +92,7 @@ def test_a_request_that_is_no_json_is_shown_as_it_is() -> None:
 
 
 def test_a_reply_is_shown_as_it_came_with_its_control_characters_visible() -> None:
-    text = reply_text(exchange(response_body="data: \x1b]0;mine\x07\r\n\ttab", response_bytes=22))
+    text = reply_text(exchange(response_body="data: \x1b]0;mine\x07\r\n\ttab"))
     assert text == "content-type: text/event-stream\n\ndata: ⟨U+001B⟩]0;mine⟨U+0007⟩⟨U+000D⟩\n\ttab"
 
 
@@ -95,7 +102,7 @@ def test_headers_cannot_steer_the_terminal_either() -> None:
 
 
 def test_what_was_not_kept_is_said() -> None:
-    assert "300,000 bytes came; the rest is not kept" in reply_text(exchange(response_bytes=300_000))
+    assert "300,000 bytes came; the rest is not kept" in reply_text(exchange(response_bytes=300_000, clipped=True))
     assert "not kept" not in reply_text(exchange())
 
 
@@ -114,8 +121,9 @@ def test_an_answer_shows_its_own_exchange_and_the_last_one_of_its_retries() -> N
 
 
 def test_everything_else_shows_the_latest() -> None:
-    kept = Kept(exchange(1), exchange(2))
-    assert chosen_exchange(kept, None) == 2
+    kept = Kept(exchange(1), exchange(2), exchange(3, model=""))
+    assert chosen_exchange(kept, None) == 2, "not the list of models that was asked for after it"
+    assert chosen_exchange(Kept(exchange(3, model="")), None) == 3
     assert chosen_exchange(kept, PromptEntry(prompt_id="p", text="x", at=1.0)) == 2
     assert chosen_exchange(kept, answer(1.0, 2.0)) == 2, "it is no longer kept"
     assert chosen_exchange(Kept(), answer(1.0, 2.0)) is None
@@ -174,3 +182,56 @@ async def test_a_step_reads_a_reply_that_is_still_coming_again() -> None:
         await pilot.press("right")
         assert app.screen.query_one("#reply", TextArea).text.endswith("data: answer 1\n\n")
         assert not any("still coming" in row for row in app.screen_text())
+
+
+# -- on the main screen -----------------------------------------------------------------------------------------------
+
+
+def asked(log: ExchangeLog, body: str) -> None:
+    exchange = log.begin(
+        provider="fake",
+        dialect="openai_chat",
+        asks=True,
+        method="POST",
+        path="/v1/chat/completions",
+        headers=[],
+        body=b'{"model": "demo"}',
+    )
+    log.answered(exchange, 200, [])
+    exchange.add(body.encode())
+    exchange.whole = True
+    log.end(exchange)
+
+
+async def test_the_key_shows_the_last_exchange_or_that_of_the_selected_answer() -> None:
+    session, _ = make_session(ScriptedProvider("fake", [answer_of(text("one"), end()), answer_of(text("two"), end())]))
+    async with on_screen(session) as desk:
+        log = desk.app._control.exchanges
+        log._clock = lambda: session.state.transcript[-1].ended_at if session.state.transcript else 0.0
+        for prompt in ("first", "second"):
+            await desk.type(prompt)
+            await desk.idle()
+            asked(log, f"reply to the {prompt}")
+        await desk.pilot.press("f3")
+        assert desk.app.screen.query_one("#reply", TextArea).text.strip() == "reply to the second"
+        await desk.pilot.press("f3")
+        assert not isinstance(desk.app.screen, ExchangeScreen)
+
+        chat = desk.screen.query_one(ChatPane)
+        chat.focus()
+        for _ in range(20):
+            chat.select_previous_cell()
+            entry = chat.selected_entry
+            if isinstance(entry, AnswerEntry) and "'one'" in str(entry.parts):
+                break
+        await desk.pilot.press("f3")
+        assert desk.app.screen.query_one("#reply", TextArea).text.strip() == "reply to the first"
+
+
+async def test_without_any_exchange_it_says_so() -> None:
+    session, _ = make_session(ScriptedProvider("fake", []))
+    async with on_screen(session) as desk:
+        await desk.type("/wire")
+        await desk.pilot.pause()
+        assert not isinstance(desk.app.screen, ExchangeScreen)
+        assert [each.message for each in desk.app._notifications] == ["Nothing was exchanged with a provider yet."]
