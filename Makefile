@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 BIN       := $(VENV)/bin
 TESTS     := -n auto
 
-.PHONY: run test check lint bench lock clean
+.PHONY: run test check lint soak bench lock clean
 
 run: $(INSTALLED)             ## start Patchbay, for example: make run ARGS=--demo
 	@PATCHBAY_MAKE_RUN=1 $(BIN)/patchbay $(ARGS)
@@ -20,6 +20,9 @@ lint: $(INSTALLED)            ## format, lint, types, import rules; changes noth
 	$(BIN)/lint-imports --no-logo
 
 check: lint test              ## everything a change must pass
+
+soak: $(INSTALLED)            ## a thousand seeded sessions over a network that keeps failing; takes minutes
+	@PATCHBAY_SOAK_RUNS=1000 $(BIN)/python -m pytest tests/soak $(TESTS) -rP $(ARGS)
 
 bench: $(INSTALLED)           ## measure the cost of a flush, of a long session and of a start
 	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)

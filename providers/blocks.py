@@ -328,16 +328,16 @@ class BlockTracker:
 
     def _came_before(self, slot: int | None, call_id: str, name: str, arguments: str) -> bool:
         """True when a call that is known comes once more. One that was closed while it was empty is opened again."""
-        if any(_is_repeated(each, call_id, name, arguments) for each in self._calls):
-            return True
+        same = (mend_text(call_id), mend_text(name))
         closed = None if slot is None else self._closed.get(slot)
-        if slot is None or closed is None or (closed.wire_id, closed.name) != (mend_text(call_id), mend_text(name)):
-            return False
-        if closed in self._late:
-            self._late.remove(closed)
-            self._by_slot[slot] = closed
-            return False
-        return closed not in self._calls and arguments.strip() in ("", closed.raw.strip())
+        if slot is not None and closed is not None and (closed.wire_id, closed.name) == same:
+            if closed in self._late:
+                self._late.remove(closed)
+                self._by_slot[slot] = closed
+            elif closed not in self._calls and arguments.strip() in ("", closed.raw.strip()):
+                return True
+        alike = (each for each in self._calls if (each.wire_id, each.name) == same)
+        return arguments.lstrip().startswith("{") and any(each.raw == arguments and each.is_whole() for each in alike)
 
     def _find_call(self, slot: int | None, call_id: str, name: str) -> _Call | None:
         """The open call a piece belongs to: by slot, else by id, else the latest one."""
@@ -377,12 +377,6 @@ class BlockTracker:
                 provider_metadata=mend_object(call.metadata) or None,
             )
         )
-
-
-def _is_repeated(known: _Call, call_id: str, name: str, arguments: str) -> bool:
-    """True when a piece is a whole call that is known already: what came twice must not run twice."""
-    same = (known.wire_id, known.name) == (mend_text(call_id), mend_text(name))
-    return same and arguments.lstrip().startswith("{") and known.raw == arguments and known.is_whole()
 
 
 def _is_another(current: _Call, call_id: str, name: str, arguments: str) -> bool:

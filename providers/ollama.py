@@ -229,7 +229,9 @@ class OllamaDecoder(ResponseDecoder):
         message = as_object(event.get("message"))
         if message or event.get("done"):
             self.blocks.start(model=as_text(event.get("model")))
-        self._on_prose(as_text(message.get("thinking")), as_text(message.get("content")))
+        # Imitations name thinking as Chat Completions do.
+        thinking = as_text(message.get("thinking")) or as_text(message.get("reasoning_content"))
+        self._on_prose(thinking, as_text(message.get("content")))
         for each in as_list(message.get("tool_calls")):
             self._on_call(as_object(each))
         if event.get("done") is True:

@@ -87,7 +87,7 @@ ACTIONS: tuple[Action, ...] = (
         title="Let models think more, or less",
         keys=("f8",),
         slash="effort",
-        argument="[off|low|medium|high|max|default]",
+        argument="[level]",
         hint="effort",
     ),
     Action(id="session.show_cost", title="What this session cost", slash="cost"),

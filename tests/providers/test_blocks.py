@@ -368,3 +368,58 @@ def test_any_sequence_obeys_the_grammar(actions: list[tuple[Any, ...]], fails: b
         blocks.fail(LOST)
     blocks.end(StopReason.END_TURN)
     check_grammar(events + blocks.take())
+
+
+WHOLE = '{"key": 1}'
+
+
+def calls(events: list[ResponseEvent]) -> list[tuple[str, Any]]:
+    return [(event.call_id, event.arguments) for event in calls_of(events)]
+
+
+@pytest.mark.parametrize("slots", [(0, 0), (0, 1), (None, None)])
+def test_a_whole_call_that_came_twice_is_one(slots: tuple[int | None, int | None]) -> None:
+    blocks = tracker()
+    for slot in slots:
+        blocks.call(slot, call_id="a", name="write", arguments=WHOLE)
+    blocks.end(StopReason.END_TURN)
+    assert calls(blocks.take()) == [("a", {"key": 1})]
+
+
+def test_a_beginning_that_came_twice_is_one() -> None:
+    blocks = tracker()
+    blocks.call(0, call_id="a", name="write")
+    blocks.close_call(0)
+    blocks.call(0, call_id="a", name="write")
+    blocks.call(0, arguments=WHOLE)
+    blocks.close_call(0)
+    blocks.end(StopReason.END_TURN)
+    assert calls(blocks.take()) == [("a", {"key": 1})]
+
+
+@pytest.mark.parametrize("again", ["", WHOLE])
+def test_an_end_that_came_twice_is_one(again: str) -> None:
+    blocks = tracker()
+    blocks.call(0, call_id="a", name="write", arguments=WHOLE)
+    blocks.close_call(0)
+    blocks.call(0, call_id="a", name="write", arguments=again)
+    blocks.close_call(0)
+    blocks.end(StopReason.END_TURN)
+    assert calls(blocks.take()) == [("a", {"key": 1})]
+
+
+@pytest.mark.parametrize(("call_id", "name", "arguments"), [("b", "write", WHOLE), ("", "write", WHOLE)])
+def test_the_same_call_under_another_id_or_none_is_another(call_id: str, name: str, arguments: str) -> None:
+    blocks = tracker()
+    blocks.call(0, call_id="a" if call_id else "", name="write", arguments=WHOLE)
+    blocks.call(1, call_id=call_id, name=name, arguments=arguments)
+    blocks.end(StopReason.END_TURN)
+    assert len(calls(blocks.take())) == 2
+
+
+def test_other_arguments_under_a_repeated_id_are_another_call() -> None:
+    blocks = tracker()
+    blocks.call(0, call_id="a", name="write", arguments=WHOLE)
+    blocks.call(1, call_id="a", name="write", arguments='{"key": 2}')
+    blocks.end(StopReason.END_TURN)
+    assert [arguments for _, arguments in calls(blocks.take())] == [{"key": 1}, {"key": 2}]

@@ -1,16 +1,21 @@
 """Real model servers on this machine, started and stopped by the scripts in the folder of outside cases.
 
 Nothing is installed here: a server whose package the scripts have not installed yet is skipped, with the command that
-would install it.
+would install it. Servers that somebody else started with the same scripts are left alone: each process of tests keeps
+its pid files in a folder of its own.
 """
 
+import atexit
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +25,20 @@ _ENVIRON = dict(os.environ)
 _CASES = _ENVIRON.get("PATCHBAY_CASES")
 _CACHE = Path(_ENVIRON.get("XDG_CACHE_HOME") or Path(_ENVIRON.get("HOME", "/")) / ".cache")
 LAB = Path(_ENVIRON.get("LAB_HOME") or _CACHE / "patchbay-servers")
+"""Where the scripts install servers."""
 START_TIMEOUT_S = 150
+
+
+@cache
+def own_lab() -> Path:
+    """The installed servers, with a place of its own for what runs."""
+    lab = Path(tempfile.mkdtemp(prefix="patchbay-lab-"))
+    for installed in LAB.iterdir():
+        if installed.name != "run":
+            (lab / installed.name).symlink_to(installed)
+    (lab / "run").mkdir()
+    atexit.register(shutil.rmtree, lab, ignore_errors=True)
+    return lab
 
 
 def free_port() -> int:
@@ -61,12 +79,12 @@ class RealServer:
 
     def stop(self) -> None:
         """End it in good order."""
-        if _CASES:
+        if _CASES and LAB.is_dir():
             self._run("stop", timeout=20)
 
     def kill(self) -> None:
         """Let it die at once, in mid-sentence."""
-        os.kill(int((LAB / "run" / f"{self._name}.pid").read_text()), signal.SIGKILL)
+        os.kill(int((own_lab() / "run" / f"{self._name}.pid").read_text()), signal.SIGKILL)
 
     def wait_until_gone(self) -> None:
         """Wait until nobody listens on its port: a process takes its time to die."""
@@ -92,9 +110,9 @@ class RealServer:
         return self.run_name or f"{self.script.removesuffix('.sh')}-{self.port}"
 
     def _run(self, verb: str, *, timeout: float) -> "subprocess.CompletedProcess[str]":
-        environ = {**_ENVIRON, **self.settings, "PORT": str(self.port), "NAME": self._name, "LAB_HOME": str(LAB)}
+        environ = {**_ENVIRON, **self.settings, "PORT": str(self.port), "NAME": self._name, "LAB_HOME": str(own_lab())}
         # Not piped: the server would hold the pipe open. The log of a failure is what matters.
-        log = LAB / "run" / f"test-{self._name}.out"
+        log = own_lab() / "run" / f"test-{self._name}.out"
         with log.open("w") as out:
             command = ["bash", str(self._script), verb]
             done = subprocess.run(command, env=environ, stdout=out, stderr=out, timeout=timeout, check=False)

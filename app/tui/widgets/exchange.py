@@ -136,16 +136,22 @@ def chosen_exchange(exchanges: Exchanges, entry: Entry | None) -> int | None:
     For other entries, and when it is no longer kept, the latest exchange with a model, or else the latest of all; None
     when there is none.
     """
-    numbers = [number for number, _ in exchanges.index()]
-    with_models = [each for number in numbers if (each := exchanges.exchange(number)) is not None and each.model]
-    own = [each for each in with_models if isinstance(entry, AnswerEntry) and _came_from(entry, each)]
-    found = next((each.number for each in reversed(own or with_models)), None)
-    return found if found is not None or not numbers else numbers[-1]
+    found: int | None = None
+    if isinstance(entry, AnswerEntry):
+        until = inf if entry.ended_at is None else entry.ended_at
+        found = _latest(exchanges, entry.started_at, until, entry.ref.provider)
+    if found is None:
+        found = _latest(exchanges)
+    return next((number for number, _ in reversed(exchanges.index())), None) if found is None else found
 
 
-def _came_from(answer: AnswerEntry, exchange: Exchange) -> bool:
-    until = inf if answer.ended_at is None else answer.ended_at
-    return exchange.provider == answer.ref.provider and answer.started_at <= exchange.at <= until
+def _latest(exchanges: Exchanges, since: float = -inf, until: float = inf, provider: str = "") -> int | None:
+    """The latest exchange with a model that was sent in that time; only what may be it is looked into."""
+    for number, at in reversed(exchanges.index()):
+        found = exchanges.exchange(number) if since <= at <= until else None
+        if found is not None and found.model and provider in ("", found.provider):
+            return number
+    return None
 
 
 def _text(headers: Mapping[str, str], body: str) -> str:
