@@ -84,7 +84,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="session.retry", title="Ask again after an error", keys=("ctrl+r",), slash="retry", hint="retry"),
     Action(
         id="session.next_effort",
-        title="Let models think more, or less",
+        title="Thinking effort",
         keys=("f8",),
         slash="effort",
         argument="[level]",
