@@ -17,18 +17,23 @@ from patchbay.providers.base import (
     Online,
     Origin,
     Price,
+    Provider,
     ProviderConfigError,
     ProviderStatus,
 )
+from patchbay.providers.breaker import COOL_DOWN_S, LOCAL_COOL_DOWN_S
 from patchbay.providers.catalogue import Catalogue
 from patchbay.providers.directory import ProviderDirectory
 from patchbay.providers.discovery import Discovered
 from patchbay.providers.endpoint import Endpoint
+from patchbay.providers.events import ResponseError
 from patchbay.providers.exchanges import ExchangeLog
 from patchbay.providers.learnt import Learnt
+from patchbay.providers.openai_chat import OpenAIChat
 from patchbay.providers.redact import redact
 from patchbay.providers.registry import ProviderConfig
 from patchbay.providers.scripted import ScriptedProvider
+from support.wire import collect
 
 KEY = "zq-directory-4410-secret"
 DEMO = "demo"
@@ -465,3 +470,66 @@ async def test_providers_are_opened_once_and_closed(listing: type[Listing]) -> N
     await providers.aclose()
     assert [provider.closed for provider in listing.opened] == [True]
     assert providers.provider(ref) is not listing.opened[0]
+
+
+# --- one that keeps failing -------------------------------------------------------------------------------------------
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_700_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def failed(provider: Provider, times: int) -> list[str]:
+    """The errors of so many requests."""
+    events = [await collect(provider) for _ in range(times)]
+    return [event.message for each in events for event in each if isinstance(event, ResponseError)]
+
+
+def failing_directory(clock: Clock, *found: Discovered, changes: list[int]) -> tuple[ProviderDirectory, Provider]:
+    remote = ProviderConfig(name="work", preset="custom", base_url="https://work.test/v1")
+    providers = ProviderDirectory(
+        [remote], {}, Catalogue({}), discover=finding(*found), transport=refusing(), clock=clock
+    )
+    providers.on_change = lambda: changes.append(1)
+    return providers, providers.provider(ModelRef(provider="work", model="m"))
+
+
+@pytest.fixture
+def real_dialects(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(dialects.DIALECTS, "openai_chat", OpenAIChat)
+
+
+async def test_one_that_keeps_failing_is_listed_so_and_left_alone(real_dialects: None) -> None:
+    clock, changes = Clock(), list[int]()
+    providers, provider = failing_directory(clock, changes=changes)
+    assert all("refused" in message for message in await failed(provider, 5))
+    assert status(providers, "work").paused_until == clock.now + COOL_DOWN_S
+    assert (providers.failing("work"), providers.failing("another"), len(changes)) == (True, False, 1)
+    (message,) = await failed(provider, 1)
+    assert "is not asked now" in message
+    clock.now += COOL_DOWN_S
+    assert not providers.failing("work"), "the next request is a probe"
+
+
+async def test_a_provider_that_is_opened_again_still_rests(real_dialects: None) -> None:
+    clock = Clock()
+    providers, provider = failing_directory(clock, changes=[])
+    await failed(provider, 5)
+    await providers.aclose()
+    (message,) = await failed(providers.provider(ModelRef(provider="work", model="m")), 1)
+    assert "is not asked now" in message
+
+
+async def test_a_server_of_this_machine_rests_for_less_and_is_probed_once_it_is_seen(real_dialects: None) -> None:
+    clock, server = Clock(), local("llama.cpp", 8080, "tiny")
+    providers, _ = failing_directory(clock, server, changes=[])
+    await providers.refresh()
+    await failed(providers.provider(ModelRef(provider="llama.cpp", model="tiny")), 5)
+    assert status(providers, "llama.cpp").paused_until == clock.now + LOCAL_COOL_DOWN_S
+    assert providers.failing("llama.cpp")
+    await providers.refresh()
+    assert not providers.failing("llama.cpp")

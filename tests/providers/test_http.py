@@ -401,3 +401,27 @@ async def test_a_server_that_is_down_is_not_available(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(wire_http, "AVAILABLE_TIMEOUT_S", 0.02)
     assert await provider(Silent()).is_available() is False
+
+
+# -- Proxies -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_of_the_environment_is_used_but_not_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asked.append(head.split(b" ", 2)[1].decode())
+        head_of_reply = f"HTTP/1.1 200 OK\r\nContent-Length: {len(ANSWER)}\r\nConnection: close\r\n\r\n"
+        writer.write(head_of_reply.encode() + ANSWER)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
+        here = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        monkeypatch.setenv("HTTP_PROXY", here)
+        for base_url in ("http://models.example.test/v1", f"{here}/v1"):
+            chat = OpenAIChat(endpoint(base_url=base_url))
+            assert text_of(await collect(chat)) == "Hello"
+            await chat.aclose()
+    assert asked == ["http://models.example.test/v1/chat/completions", "/v1/chat/completions"]
