@@ -32,7 +32,7 @@ def test_the_bound_doubles_up_to_its_cap_and_attempts_end() -> None:
 @given(st.floats(0, 1), st.integers(1, 4))
 def test_jitter_takes_any_share_of_the_bound(share: float, attempt: int) -> None:
     wait = RetryPolicy(chance=lambda: share).wait_s(error(), attempt)
-    assert wait == share * 0.5 * 2 ** (attempt - 1)
+    assert wait == share * (0.5 * 2 ** (attempt - 1))
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
