@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from patchbay.providers import redact
+
 # The same examples in every run, and no time limit for one: a busy machine must not fail a test.
 settings.register_profile("patchbay", deadline=None, derandomize=True, database=None)
 settings.load_profile("patchbay")
@@ -65,6 +67,12 @@ def _is_loopback(host: Any) -> bool:
         return ipaddress.ip_address(str(host).partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture(autouse=True)
+def own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys one test registers are not replaced in the texts of the next."""
+    monkeypatch.setattr(redact, "_secrets", redact._Secrets())
 
 
 @pytest.fixture(autouse=True)

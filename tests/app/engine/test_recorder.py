@@ -108,6 +108,15 @@ async def test_a_key_that_a_tool_prints_never_reaches_the_disk(database):
     assert b"canary-key" not in written
 
 
+async def test_a_key_that_looks_like_json_does_not_break_the_journal(database):
+    for odd in ("000000", '"index"', "ProviderActivity"):
+        remember_secret(odd)
+    session, _ = await recorded_session(database)
+    events, _, problems = load_events(connect(database), "s1")
+    assert problems == []
+    assert len(SessionStore(SessionState(session_id="s1")).replay(events).transcript) == len(session.state.transcript)
+
+
 def test_a_newer_database_is_refused_by_name(database):
     connection = connect(database)
     connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
