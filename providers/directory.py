@@ -7,7 +7,7 @@ are first used and kept, so that connections are pooled.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
@@ -16,9 +16,10 @@ from .catalogue import Catalogue
 from .demo import DEMO_MODEL
 from .discovery import Discovered, discover, inspect
 from .endpoint import Endpoint
+from .entries import Entry, Live, heard
 from .exchanges import ExchangeLog
 from .learnt import Learnt
-from .presets import PRESETS, Preset, origin
+from .presets import PRESETS, origin
 from .redact import redact
 from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
 from .suggestions import choices, closest, did_you_mean
@@ -32,44 +33,6 @@ REFRESH_TIMEOUT_S = 5.0
 INSPECT_TIMEOUT_S = 1.0
 """A server the person named may be on another machine and gets longer than a port that may have nobody behind it."""
 CONFIG_FILE = "~/.config/patchbay/config.toml"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """One provider as registered. Without an endpoint it is disabled and ``problem`` says why."""
-
-    config: ProviderConfig
-    preset: Preset
-    origin: Origin
-    endpoint: Endpoint | None
-    problem: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.config.name
-
-    @property
-    def table(self) -> str:
-        """Its name in the catalogue; never that of a service whose name a foreign server was given."""
-        if self.preset.name != "custom":
-            return self.preset.name
-        return "" if self.config.name in PRESETS else self.config.name
-
-    @property
-    def asked(self) -> bool:
-        """Whether a refresh asks it: local servers and those the catalogue knows nothing of, never a known cloud."""
-        return self.endpoint is not None and not self.preset.key_required
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Live:
-    """What a server said at the last refresh."""
-
-    online: Online
-    models: tuple[ModelInfo, ...] = ()
-    problem: str = ""
-    proxy: bool = False
-    """It passes requests on to services that cost money, wherever it runs itself."""
 
 
 class ProviderDirectory:
@@ -108,9 +71,9 @@ class ProviderDirectory:
         self.on_change: Callable[[], None] = lambda: None
         """Called when a provider begins to be left alone because it keeps failing, and when it answers again."""
         self._breakers: dict[str, CircuitBreaker] = {}
-        self._live: dict[str, _Live] = {}
+        self._live: dict[str, Live] = {}
         self._opened: dict[str, Provider] = {}
-        self._entries: dict[str, _Entry] = {}
+        self._entries: dict[str, Entry] = {}
         for config in configs:
             self._entries[config.name] = self._entry(config, Origin.CONFIGURED)
         for config in preset_configs(environ):
@@ -148,7 +111,7 @@ class ProviderDirectory:
         for name, task in asking.items():
             if task.cancelled():
                 problem = f"{name} did not answer within {REFRESH_TIMEOUT_S:g} s: is its server running?"
-                self._live[name] = _Live(online=Online.OFFLINE, problem=problem)
+                self._live[name] = Live(online=Online.OFFLINE, problem=problem)
         for name, breaker in self._breakers.items():
             if name in self._live and self._live[name].online is Online.ONLINE:
                 breaker.seen()
@@ -265,13 +228,13 @@ class ProviderDirectory:
 
     # --- registering -------------------------------------------------------------------------------------------------
 
-    def _entry(self, config: ProviderConfig, origin: Origin) -> _Entry:
+    def _entry(self, config: ProviderConfig, origin: Origin) -> Entry:
         try:
             preset, endpoint, problem = choose_preset(config), build(config, self._environ), ""
         except ProviderConfigError as error:
             preset = PRESETS.get(config.preset or config.name, PRESETS["custom"])
             endpoint, problem = None, redact(str(error))
-        return _Entry(config=config, preset=preset, origin=origin, endpoint=endpoint, problem=problem)
+        return Entry(config=config, preset=preset, origin=origin, endpoint=endpoint, problem=problem)
 
     def _breaker(self, endpoint: Endpoint) -> CircuitBreaker:
         """The breaker of an endpoint; it outlives a provider that is closed and opened again."""
@@ -308,8 +271,8 @@ class ProviderDirectory:
 
     # --- models ------------------------------------------------------------------------------------------------------
 
-    def _status(self, entry: _Entry) -> ProviderStatus:
-        live = self._live.get(entry.name, _Live(online=Online.UNKNOWN))
+    def _status(self, entry: Entry) -> ProviderStatus:
+        live = self._live.get(entry.name, Live(online=Online.UNKNOWN))
         endpoint = entry.endpoint
         return ProviderStatus(
             name=entry.name,
@@ -324,7 +287,7 @@ class ProviderDirectory:
             paused_until=breaker.paused_until if (breaker := self._breakers.get(entry.name)) else None,
         )
 
-    def _model_ids(self, entry: _Entry) -> tuple[str, ...]:
+    def _model_ids(self, entry: Entry) -> tuple[str, ...]:
         """Without doubles: the person's own, the service's default, what it said, what the catalogue knows."""
         own = ([entry.config.model] if entry.config.model else []) + list(entry.config.models)
         live = self._live.get(entry.name)
@@ -333,7 +296,7 @@ class ProviderDirectory:
         default = [entry.preset.default_model] if entry.preset.default_model and not own else []
         return tuple(dict.fromkeys([*own, *default, *self._catalogue.models(entry.table)]))
 
-    def _facts(self, entry: _Entry, model: str) -> ModelInfo:
+    def _facts(self, entry: Entry, model: str) -> ModelInfo:
         live = self._live.get(entry.name)
         said = next((known for known in live.models if known.ref.model == model), None) if live else None
         local = entry.endpoint is not None and entry.endpoint.local and not (live is not None and live.proxy)
@@ -385,15 +348,15 @@ class ProviderDirectory:
 
     # --- asking servers ----------------------------------------------------------------------------------------------
 
-    async def _update(self, entry: _Entry) -> None:
+    async def _update(self, entry: Entry) -> None:
         """Ask a configured server: by its own endpoints when it is local, else for its model list."""
         found = await self._inspected(entry)
         if found is None or (found.problem and entry.endpoint and entry.endpoint.api_key()):
             self._live[entry.name] = await self._listing(entry)  # a refused key is explained there
         else:
-            self._live[entry.name] = _heard(entry, found)
+            self._live[entry.name] = heard(entry, found)
 
-    async def _inspected(self, entry: _Entry) -> Discovered | None:
+    async def _inspected(self, entry: Entry) -> Discovered | None:
         """What a local server says of itself, asked with the key meant for it; None when it is none we know."""
         endpoint = entry.endpoint
         if endpoint is None or not endpoint.local:
@@ -406,13 +369,13 @@ class ProviderDirectory:
             transport=self._transport,
         )
 
-    async def _listing(self, entry: _Entry) -> _Live:
+    async def _listing(self, entry: Entry) -> Live:
         try:
             ids = await self.provider(ModelRef(provider=entry.name, model="")).list_models()
         except ProviderConfigError as error:
-            return _Live(online=Online.OFFLINE, problem=redact(str(error)))
+            return Live(online=Online.OFFLINE, problem=redact(str(error)))
         models = tuple(ModelInfo(ref=ModelRef(provider=entry.name, model=model)) for model in ids)
-        return _Live(online=Online.ONLINE, models=models, proxy=entry.preset.name == "litellm")
+        return Live(online=Online.ONLINE, models=models, proxy=entry.preset.name == "litellm")
 
     async def _search(self) -> None:
         """Take up the servers that are found, update those known already, let go of those that went away."""
@@ -421,18 +384,18 @@ class ProviderDirectory:
         for entry in self._entries.values():
             if entry.origin is Origin.DISCOVERED and entry.endpoint and origin(entry.endpoint.base_url) not in here:
                 gone = f"{entry.name} at {entry.endpoint.base_url} stopped answering: start it again"
-                last = self._live.get(entry.name, _Live(online=Online.UNKNOWN))
+                last = self._live.get(entry.name, Live(online=Online.UNKNOWN))
                 self._live[entry.name] = replace(last, online=Online.OFFLINE, problem=gone)
         known = {origin(entry.endpoint.base_url): entry for entry in self._entries.values() if entry.endpoint}
         for server in found:
             entry = known.get(origin(server.base_url)) or self._discovered(server)
             if entry is None:
                 continue
-            self._live[entry.name] = _heard(entry, server)
+            self._live[entry.name] = heard(entry, server)
             if server.problem and entry.endpoint is not None and entry.endpoint.api_key() is not None:
                 await self._update(entry)
 
-    def _discovered(self, server: Discovered) -> _Entry | None:
+    def _discovered(self, server: Discovered) -> Entry | None:
         """A new entry for a found server; none when the person configured that kind of server elsewhere."""
         alike = [entry for entry in self._entries.values() if server.preset in (entry.name, entry.preset.name)]
         if any(entry.origin is not Origin.DISCOVERED for entry in alike):
@@ -446,11 +409,4 @@ class ProviderDirectory:
         if self._demo is not None:
             told = [await self._demo.model_info(model) for model in await self._demo.list_models()]
             models = tuple(info for info in told if info is not None)
-            self._live[self._demo.name] = _Live(online=Online.ONLINE, models=models)
-
-
-def _heard(entry: _Entry, server: Discovered) -> _Live:
-    """The findings under the name the person uses."""
-    models = tuple(replace(model, ref=replace(model.ref, provider=entry.name)) for model in server.models)
-    proxy = not PRESETS[server.preset].local
-    return _Live(online=Online.ONLINE, models=models, problem=server.problem, proxy=proxy)
+            self._live[self._demo.name] = Live(online=Online.ONLINE, models=models)
