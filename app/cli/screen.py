@@ -40,6 +40,7 @@ async def _show(settings: Settings, runtime: Runtime) -> Ending:
         ascii=settings.ascii or not _can_show_signs(),
         history_file=runtime.paths.state_folder / "prompts.jsonl",
         config_file=settings.config_file,
+        asked_model=runtime.wished,
         first_prompt=DEMO_PROMPT if runtime.demo else None,
     )
     try:

@@ -69,5 +69,7 @@ class Preferences:
     ascii: bool = False
     history_file: Path | None = None
     config_file: Path = Path()
+    asked_model: str | None = None
+    """What ``--model`` named: when it cannot be had, that is said aloud and not only on the first screen."""
     first_prompt: str | None = None
     """Sent as soon as a model is there (the demo's task)."""

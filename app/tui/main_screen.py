@@ -130,7 +130,7 @@ class MainScreen(Screen[None]):
         if self._session.state.model is None:
             if self._problem and not self._welcome_shown:
                 self._session.notice(self._problem, NoticeLevel.ERROR)
-            elif self._problem:
+            elif self._problem and self._preferences.asked_model:
                 self.notify(self._problem, severity="warning", timeout=15, markup=False)
             return
         await self._control.refresh()

@@ -82,10 +82,13 @@ async def on_screen(
     problem: str = "",
     history_file: Path | None = None,
     keys: dict[str, tuple[str, ...]] | None = None,
+    asked_model: str | None = None,
 ):
     """Run the application over a session."""
     panel = Panel(session, *models, problem=problem)
-    preferences = Preferences(history_file=history_file, keys=keys or {}, config_file=Path("/cfg/config.toml"))
+    preferences = Preferences(
+        history_file=history_file, keys=keys or {}, config_file=Path("/cfg/config.toml"), asked_model=asked_model
+    )
     app = PatchbayApp(panel, preferences, cost_of=cost_of)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()

@@ -308,3 +308,12 @@ def test_a_pane_that_has_no_size_yet_paints_nothing_and_does_not_fail():
     pane.sync(session_state)
     assert pane.row_count == 1
     assert pane._finished(0, 20, None).text.strip() == ""
+
+
+@pytest.mark.parametrize(("asked", "said"), [(None, 0), ("llama.cpp/huge", 1)])
+async def test_a_model_that_was_asked_for_and_cannot_be_had_is_said_aloud(asked, said):
+    session, _ = make_session(ScriptedProvider("fake", []))
+    session.bus.store._state = SessionState(session_id="s1", folder="/x")
+    async with on_screen(session, problem="It has no such model.", asked_model=asked) as desk:
+        await desk.pilot.pause(0.1)
+        assert len(desk.app._notifications) == said
