@@ -26,6 +26,7 @@ soak: $(INSTALLED)            ## a thousand seeded sessions over a network that 
 
 bench: $(INSTALLED)           ## measure the cost of a flush, of a long session and of a start
 	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)
+	@$(BIN)/python tests/bench/bench_transcript.py
 
 lock:                         ## resolve the newest allowed versions (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-emit-index-url \
