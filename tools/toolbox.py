@@ -169,7 +169,7 @@ def _question(request: Request, verdict: Verdict, plan: Plan, *, title: str, run
 
 
 def _denied(answer: ApprovalResolved) -> ToolFailure:
-    comment = f" They say: {answer.comment}" if answer.comment.strip() else ""
+    comment = f' They say: "{answer.comment.strip()}".' if answer.comment.strip() else ""
     return ToolFailure(
         f"The person declined this call; nothing was done.{comment} Do not repeat it unchanged.",
         outcome=Outcome.DENIED,
