@@ -231,7 +231,9 @@ class TurnRunner:
             )
         )
         after = f"Attempt {attempt} of {attempts} after {wait_s:.1f} s."
-        self._bus.publish(NoticePosted(message=f"{error.message} {after}"))
+        # The server's words are said once; the same words five times over would bury the conversation.
+        words = error.message if attempt == 2 else f"Again: {in_words(error)}."
+        self._bus.publish(NoticePosted(message=f"{words} {after}"))
         await self._wiring.durable()
         self._pause = asyncio.ensure_future(self._wiring.recovery.sleep(wait_s))
         try:
