@@ -278,7 +278,7 @@ async def test_a_port_that_accepts_and_never_answers_costs_the_probe_time_only()
     async with server:
         began = loop.time()
         assert await discover(ports={"ollama": port, "vllm": port, "llama.cpp": port}, timeout_s=0.05) == ()
-        assert loop.time() - began < 1.5
+        assert loop.time() - began < 5
 
 
 async def test_a_recognised_server_is_listed_even_if_it_is_slow_to_tell_the_rest(

@@ -90,13 +90,13 @@ async def test_children_that_hold_the_pipe_neither_block_nor_survive(shell: Shel
     ],
 )
 async def test_timeout_kills_everything(shell: Shell, until, line: str) -> None:
-    end = await shell.run(line, timeout_s=0.5)
-    assert end.timed_out and end.duration_s < 0.5 + 2
+    end = await shell.run(line, timeout_s=1.5)  # enough for the shell to write its pid on a busy machine
+    assert end.timed_out and end.duration_s < 1.5 + 4
     await until(lambda: shell.dead("pid"))
 
 
 async def test_a_process_that_ends_on_the_request_has_time_for_it(shell: Shell) -> None:
-    end = await shell.run("trap 'echo bye; exit 3' TERM; echo on; while :; do sleep 0.02; done", timeout_s=0.4)
+    end = await shell.run("trap 'echo bye; exit 3' TERM; echo on; while :; do sleep 0.02; done", timeout_s=2.0)
     assert shell.output.startswith(b"on\n") and shell.output.endswith(b"bye\n")
     assert (end.exit_status, end.timed_out) == (3, True)
 
@@ -110,7 +110,7 @@ async def test_cancelling_kills_everything_and_raises(shell: Shell, until) -> No
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - begin < 1.5
+    assert time.monotonic() - begin < 6
     await until(lambda: shell.dead("pid"))
     await until(lambda: shell.dead("other"))
 

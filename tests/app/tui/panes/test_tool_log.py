@@ -324,7 +324,7 @@ async def test_thousands_of_runs_cost_no_more_than_what_is_new() -> None:
         for n in range(100):
             running = replace(running, output=running.output.appended(f"line {n}\n"))
             pane.sync(replace(EMPTY, runs=runs, active_runs=(running,)))
-        assert (time.process_time() - started) / 100 < 0.004
+        assert (time.process_time() - started) / 100 < 0.015
         assert rows(pane)[-1] == "   line 99"
 
 

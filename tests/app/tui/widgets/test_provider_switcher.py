@@ -162,7 +162,7 @@ async def test_many_models_cost_no_more_widgets_and_filter_while_typing():
         await pilot.pause()
         assert opened.list.selected is not None
         assert opened.list.selected.name == "maker7/model-1487"
-        assert time.process_time() - started < 1.0
+        assert time.process_time() - started < 3.0
         opened.switcher.query_one(Input).value = ""
         await pilot.pause()
         await pilot.press("pagedown")
