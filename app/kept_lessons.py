@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from ..providers.learnt import Lesson
+from .paths import make_private_file
 
 MOST_LESSONS = 500
 """The oldest go beyond this many."""
@@ -37,8 +38,7 @@ class KeptLessons:
     def add(self, lesson: Lesson) -> None:
         """Keep one more, if the disk lets us."""
         lessons = [*self.read(), lesson][-MOST_LESSONS:]
-        written = self._file.with_suffix(".new")
         with suppress(OSError):
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            written = make_private_file(self._file.with_suffix(".new"))
             written.write_text(json.dumps([asdict(each) for each in lessons], indent=1), encoding="utf-8")
             written.replace(self._file)

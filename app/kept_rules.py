@@ -5,9 +5,10 @@ never holds in another.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import cast
+
+from .paths import make_private_file
 
 
 class KeptRules:
@@ -28,10 +29,8 @@ class KeptRules:
         if rule in kept:
             return
         kept.append(rule)
-        self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        written = self._file.with_suffix(".new")
-        with os.fdopen(os.open(written, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(rules, file, indent=1)
+        written = make_private_file(self._file.with_suffix(".new"))
+        written.write_text(json.dumps(rules, indent=1), encoding="utf-8")
         written.replace(self._file)
 
     def _all(self) -> dict[str, list[str]]:

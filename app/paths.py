@@ -27,11 +27,6 @@ class Paths:
         """The journal of all sessions and the ledger (SQLite)."""
         return self.state_folder / "patchbay.db"
 
-    @property
-    def log_folder(self) -> Path:
-        """Logs, without keys and without prompts."""
-        return self.state_folder / "log"
-
 
 def find_paths(environ: Mapping[str, str]) -> Paths:
     """The paths of the person with this environment; a relative XDG value is ignored, as the specification says."""

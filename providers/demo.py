@@ -33,11 +33,9 @@ from .messages import AssistantMessage, ChatRequest, Message, TextBlock, ToolCal
 from .scripted import Events, ScriptedProvider, answer, end, text, thinking, tool_call, usage
 
 DEMO_NAME = "demo"
-"""The provider's name, and the id of its only model."""
+"""The provider's name."""
 DEMO_MODEL = "no-model"
 """What stands in the place of a model's name, so that nobody takes the demo for one."""
-DEMO_LABEL = "demo, no model"
-"""How it is shown wherever a model would be named."""
 DEMO_PROMPT = "Words run together when the lighthouse speaks. Find out why, fix it, and run the tests."
 """The task it can play: offered as the first prompt."""
 TOKENS_PER_SECOND = 80.0

@@ -35,9 +35,10 @@ def encode(value: Any) -> Any:
         case Decimal():
             return str(value)
         case tuple() | list():
-            return [encode(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+            return [encode(item) for item in typing.cast("tuple[Any, ...]", value)]
         case dict():
-            return {TAG: _PLAIN, "value": value} if TAG in value else value  # pyright: ignore[reportUnknownVariableType]
+            plain = typing.cast("dict[str, Any]", value)
+            return {TAG: _PLAIN, "value": plain} if TAG in plain else plain
         case _:
             return _encode_dataclass(value)
 

@@ -5,10 +5,10 @@ is readable by its owner only. ``PRAGMA user_version`` counts migrations; a newe
 """
 
 import json
-import os
 import sqlite3
 from pathlib import Path
 
+from ..paths import make_private_file
 from .codec import decode_event
 from .events import Stamped
 
@@ -42,8 +42,7 @@ class DatabaseError(Exception):
 def connect(path: Path) -> sqlite3.Connection:
     """Open (and create or migrate) the database. Raises ``DatabaseError``."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        make_private_file(path)
         connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -57,9 +57,3 @@ def priced(answer: AnswerEntry, model: ModelInfo, cost_of: CostOf, *, ended_at: 
         first_token_s=None if first is None else max(0.0, first - answer.started_at),
         error_kind=None if answer.error is None else answer.error.kind.value,
     )
-
-
-def live_cost(answer: AnswerEntry, model: ModelInfo, cost_of: CostOf) -> Decimal | None:
-    """What the open response has cost so far, estimated while the provider has not counted; None when unknown."""
-    usage, _ = counted(answer)
-    return cost_of(usage, model.price)[0]

@@ -53,6 +53,7 @@ class Session:
         self._durable = parts.durable or _at_once
         self._questions: dict[str, asyncio.Future[ApprovalResolved]] = {}
         self._turn: asyncio.Task[TurnOutcome] | None = None
+        self._closing = False
         self._runner = TurnRunner(
             bus,
             Wiring(
@@ -141,7 +142,8 @@ class Session:
         return TurnOutcome.CANCELLED if turn.cancelled() else turn.result()
 
     async def aclose(self) -> None:
-        """Cancel what runs and wait until everything is on disk."""
+        """Cancel what runs and wait until everything is on disk. A prompt that is queued stays queued there."""
+        self._closing = True
         if self.cancel() and self._turn is not None:
             await asyncio.wait([self._turn])
         await self._durable()
@@ -156,7 +158,7 @@ class Session:
         if error is not None:
             self.notice(f"The turn broke off inside Patchbay: {type(error).__name__}: {error}", NoticeLevel.ERROR)
             return
-        if self.state.queued:
+        if self.state.queued and not self._closing:
             self._start()
 
     async def _ask(self, question: ApprovalRequested) -> ApprovalResolved:
@@ -191,9 +193,11 @@ def repair(bus: MessageBus, cost_of: CostOf) -> bool:
     content = "Patchbay ended while this ran: it may or may not have taken effect. Check before doing it again."
     for event in closing_events(state, turn_id or "", end, Outcome.INTERRUPTED, content):
         bus.publish(event)
-    if answer is not None and state.model is not None:
-        closed = replace(answer, error=end)
-        bus.publish(priced(closed, state.model, cost_of, ended_at=bus.now))
+    if answer is not None:
+        # Another model may have been chosen while this one answered: its price is not the price of this call.
+        chosen = state.model
+        model = chosen if chosen is not None and chosen.ref == answer.ref else ModelInfo(ref=answer.ref)
+        bus.publish(priced(replace(answer, error=end), model, cost_of, ended_at=bus.now))
     bus.publish(TurnEnded(turn_id=turn_id or "", outcome=TurnOutcome.INTERRUPTED))
     if answer is None:
         message = "The last run ended in mid-turn. What was done is kept; retry to go on."

@@ -49,8 +49,6 @@ class StreamText:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, StreamText) and self.chars == other.chars and str(self) == str(other)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"StreamText({str(self)!r})"
 

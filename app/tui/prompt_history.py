@@ -1,8 +1,10 @@
 """Prompts of earlier sessions, for the up key: one JSON string a line, the person's own file (mode 0600)."""
 
 import json
-import os
+from collections.abc import Iterable
 from pathlib import Path
+
+from ..paths import make_private_file
 
 KEPT = 500
 """Prompts kept; the file is cut back when it has twice as many."""
@@ -23,20 +25,18 @@ def read_history(file: Path) -> list[str]:
         if isinstance(prompt, str):
             prompts.append(prompt)
     if len(prompts) > 2 * KEPT:
-        _write(file, prompts[-KEPT:], os.O_TRUNC)
+        _write(file, prompts[-KEPT:], "w")
     return prompts[-KEPT:]
 
 
 def add_to_history(file: Path, prompt: str) -> None:
     """Append one prompt. A disk that refuses costs the history, never the prompt."""
-    _write(file, [prompt], os.O_APPEND)
+    _write(file, [prompt], "a")
 
 
-def _write(file: Path, prompts: list[str], mode: int) -> None:
+def _write(file: Path, prompts: Iterable[str], mode: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | mode, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        with make_private_file(file).open(mode, encoding="utf-8") as stream:
             stream.write("".join(json.dumps(prompt, ensure_ascii=True) + "\n" for prompt in prompts))
     except OSError:
         return

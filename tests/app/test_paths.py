@@ -12,7 +12,6 @@ def test_xdg_variables_decide() -> None:
     paths = find_paths({"HOME": "/home/ada", "XDG_CONFIG_HOME": "/etc/ada", "XDG_STATE_HOME": "/var/ada"})
     assert paths.config_file == Path("/etc/ada/patchbay/config.toml")
     assert paths.database == Path("/var/ada/patchbay/patchbay.db")
-    assert paths.log_folder == Path("/var/ada/patchbay/log")
 
 
 def test_without_xdg_variables_the_home_folder_holds_everything() -> None:

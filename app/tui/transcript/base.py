@@ -143,12 +143,6 @@ class LinePane(ScrollView, can_focus=True):
         """Cells a row may fill; 0 before the first layout."""
         return self._width
 
-    @property
-    def visible_rows(self) -> range:
-        """The rows in view."""
-        top = self.scroll_offset.y
-        return range(top, min(self._total, top + self.scrollable_content_region.height))
-
     def rows_changed(
         self, total: int, first: int = 0, last: int | None = None, *, shift: int = 0, news: bool = True
     ) -> None:

@@ -78,11 +78,6 @@ class Scanner:
         self._fence_indent = 0
         self._blank = False
 
-    @property
-    def open_leaf(self) -> Leaf | None:
-        """The leaf that still takes lines."""
-        return self._open
-
     def feed_line(self, line: str) -> None:
         """Take one whole line, without its newline."""
         self._apply(self._judge(line))

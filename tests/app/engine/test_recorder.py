@@ -12,6 +12,7 @@ from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.database import MIGRATIONS, DatabaseError, connect, latest_session, load_events
 from patchbay.app.engine.events import (
     CostSource,
+    ModelSelected,
     ProviderActivity,
     RequestStarted,
     SessionStarted,
@@ -29,7 +30,7 @@ from patchbay.providers.messages import ToolResultMessage
 from patchbay.providers.redact import remember_secret
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, thinking, tool_call, usage
 from patchbay.tools.events import Outcome, ToolRunStarted
-from support.sessions import FakeToolbox, cost_of, make_session
+from support.sessions import FakeToolbox, cost_of, make_session, model
 
 
 async def echo(_arguments, _emit, _approve):
@@ -170,6 +171,21 @@ def test_what_was_in_flight_at_a_crash_is_closed_and_said():
     assert result.is_error
     assert "may or may not" in result.content
     assert not repair(bus, cost_of), "a closed session needs no repair"
+
+
+def test_an_answer_cut_by_a_crash_is_not_priced_at_another_models_price():
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    ref = ModelRef(provider="first", model="m")
+    bus.publish(ModelSelected(model=model("first", "m"), dialect="d"))
+    bus.publish(TurnStarted(turn_id="t"))
+    bus.publish(RequestStarted(turn_id="t", request_id="r", ref=ref, dialect="d", estimated_input_tokens=1))
+    for event in answer(text("half")):
+        bus.publish(ProviderActivity(turn_id="t", request_id="r", event=event))
+    bus.publish(ModelSelected(model=model("second", "dear"), dialect="d"))
+    assert repair(bus, cost_of)
+    entry = next(entry for entry in bus.store.state.transcript if isinstance(entry, AnswerEntry))
+    assert (entry.cost.amount, entry.cost.source) == (None, CostSource.UNKNOWN)
+    assert bus.store.state.totals.unknown_calls == 1
 
 
 CHILD = """

@@ -307,3 +307,24 @@ async def test_cancel_before_the_first_step_is_an_orderly_end_too():
     assert await session.wait_idle() is TurnOutcome.CANCELLED
     assert session.retry()
     assert await session.wait_idle() is TurnOutcome.DONE
+
+
+async def test_closing_sends_no_queued_prompt_and_keeps_it():
+    gate = asyncio.Event()
+
+    async def script(_request):
+        yield ResponseStart()
+        yield TextStart(index=0)
+        yield TextDelta(index=0, text="some")
+        await gate.wait()
+
+    provider = ScriptedProvider("fake", [script, answer(text("never asked for"), end())])
+    session, _ = make_session(provider)
+    session.submit("go")
+    await until(lambda: session.state.answer is not None and session.state.answer.output_chars > 0)
+    session.submit("later")
+    await session.aclose()
+    await asyncio.sleep(0)
+    assert not session.busy
+    assert len(provider.requests) == 1
+    assert [entry.text for entry in session.state.queued] == ["later"]

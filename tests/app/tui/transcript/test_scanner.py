@@ -179,4 +179,5 @@ def test_looking_changes_nothing() -> None:
     for line in ("more", "- next", "> quote", "# head", "```"):
         scanner.look_at(line)
     assert [list(leaf.lines) for leaf in scanner.leaves] == before
-    assert scanner.open_leaf is scanner.leaves[-1]
+    scanner.feed_line("goes on")
+    assert len(scanner.leaves) == len(before), "the leaf that was open still takes lines"
