@@ -74,4 +74,5 @@ async def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    sys.executable = "python3"  # the demo shows the command it runs: no path of this machine in a picture
     asyncio.run(main(Path(sys.argv[1])))
