@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from .events import ApprovalRequested, ApprovalResolved, ToolEvent, ToolRunFinished
@@ -10,6 +11,19 @@ Emit: TypeAlias = Callable[[ToolEvent], None]
 """Where a run publishes its events. Synchronous, never blocks."""
 Approve: TypeAlias = Callable[[ApprovalRequested], Awaitable[ApprovalResolved]]
 """Asks the person and waits. The asker publishes both events; the toolbox only awaits the answer."""
+
+
+class Mode(StrEnum):
+    """How much a session does without asking."""
+
+    PLAN = "plan"
+    """Only what reads; everything that changes something is refused."""
+    ASK = "ask"
+    """Reads run, changes and commands ask unless a rule or the gate lets them run."""
+    ACCEPT_EDITS = "accept-edits"
+    """Edits inside the workspace run unasked too."""
+    AUTO = "auto"
+    """Commands run unasked too, inside the sandbox; without one this mode cannot be chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +37,14 @@ class ToolSchema:
 
 class Toolbox(Protocol):
     """Every tool of a session behind one door."""
+
+    def select_mode(self, mode: Mode) -> str:
+        """Work in this mode from the next call on. Returns why that cannot be; empty when it is done."""
+        ...
+
+    def protection(self) -> str:
+        """What keeps commands in bounds now, in a word or two for the status bar: ``landlock``, ``no sandbox``."""
+        ...
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """The tools offered to the model."""

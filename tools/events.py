@@ -58,6 +58,23 @@ class ApprovalRequested:
     """What "always" would allow from now on; None when there is no "always" for this call."""
     preview: str = ""
     """A unified diff for edits, the whole command for shell runs."""
+    confirm: str = ""
+    """What must be typed to say yes: a loud question (destructive, exfiltrating), which has no "session" and no
+    "always". Empty when a key suffices."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HunkAnswer:
+    """What a person said of one hunk of a proposed or finished change."""
+
+    path: str
+    """As the diff names it: relative to the workspace when inside it."""
+    hunk: int
+    """Which hunk of that file's diff, from 0."""
+    accepted: bool
+    comment: str = ""
+    text: str | None = None
+    """The person's own lines in place of the hunk's new ones, line ends ``\\n``; None when they were not edited."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +85,8 @@ class ApprovalResolved:
     run_id: str
     decision: Decision
     comment: str = ""
+    hunks: tuple[HunkAnswer, ...] = ()
+    """Answers to single hunks of the preview; hunks that are not named follow ``decision``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +99,33 @@ class FileChanged:
     before: str | None
     """None with ``created`` True: there was no file."""
     after: str | None
+    """None with ``deleted`` True: there is no file any more."""
     created: bool = False
+    deleted: bool = False
+
+
+class TodoStatus(StrEnum):
+    """How far a step of the model's plan is."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TodoItem:
+    """One step of the model's plan."""
+
+    text: str
+    status: TodoStatus = TodoStatus.PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TodoChanged:
+    """The model wrote its plan anew: the whole list, in order."""
+
+    run_id: str
+    items: tuple[TodoItem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,5 +142,11 @@ class ToolRunFinished:
 
 
 ToolEvent: TypeAlias = (
-    ToolRunStarted | ToolOutputDelta | ApprovalRequested | ApprovalResolved | FileChanged | ToolRunFinished
+    ToolRunStarted
+    | ToolOutputDelta
+    | ApprovalRequested
+    | ApprovalResolved
+    | FileChanged
+    | TodoChanged
+    | ToolRunFinished
 )

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .base import Mode
 from .events import Decision
 from .patterns import PathPattern, has_wildcards
 from .sensitive import Concern
@@ -88,6 +89,7 @@ class Policy:
         self._rules = list(rules)
         self._remember = remember
         self._this_session: set[tuple[str, ...]] = set()
+        self.mode = Mode.ASK
 
     def rules(self) -> tuple[Rule, ...]:
         """Every allow rule in force, in the order they are tried."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from .base import Approve, Emit, ToolSchema
+from .base import Approve, Emit, Mode, ToolSchema
 from .bounds import clipped
 from .events import ApprovalRequested, ApprovalResolved, Decision, Outcome, ToolRunFinished, ToolRunStarted
 from .failures import ToolFailure
@@ -54,6 +54,15 @@ class LocalToolbox:
         self._seen = SeenFiles()
         source = os.environ if environment is None else environment
         self._environment = child_environment(source, secret=secret_variables, keep=kept_variables)
+
+    def select_mode(self, mode: Mode) -> str:
+        """Work in this mode from the next call on; see ``base.Toolbox``."""
+        self._policy.mode = mode
+        return ""
+
+    def protection(self) -> str:
+        """What keeps commands in bounds, for the status bar."""
+        return "no sandbox"
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """The tools offered to the model."""

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from ...providers.base import ModelInfo, ModelRef, Price, ProviderStatus
 from ...providers.events import ResponseEvent, Usage
 from ...providers.messages import Effort
+from ...tools.base import Mode
 from ...tools.events import ToolEvent
 
 
@@ -66,6 +67,14 @@ class EffortSelected:
     """From the next request on models are asked to think this much."""
 
     effort: Effort
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModeSelected:
+    """From the next tool call on this mode holds. ``protection`` says in a word or two what bounds commands then."""
+
+    mode: Mode
+    protection: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +201,7 @@ SessionEvent: TypeAlias = (
     SessionStarted
     | ModelSelected
     | EffortSelected
+    | ModeSelected
     | PromptQueued
     | PromptSubmitted
     | TurnStarted

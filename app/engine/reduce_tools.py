@@ -8,6 +8,7 @@ from ...tools.events import (
     ApprovalRequested,
     ApprovalResolved,
     FileChanged,
+    TodoChanged,
     ToolOutputDelta,
     ToolRunFinished,
     ToolRunStarted,
@@ -35,6 +36,8 @@ def reduce_tool(state: SessionState, activity: ToolActivity, at: float) -> Sessi
             return _changed(state, event.run_id, lambda run: replace(run, waiting=False))
         case FileChanged():
             return _file_changed(state, event)
+        case TodoChanged():
+            return replace(state, todos=event.items, revisions=_moved(state))
         case ToolRunFinished():
             return _finished(state, activity, event, at)
         case _:

@@ -9,6 +9,7 @@ from .events import (
     CostSource,
     EffortSelected,
     ModelSelected,
+    ModeSelected,
     NoticePosted,
     PromptQueued,
     PromptSubmitted,
@@ -37,7 +38,7 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return reduce_tool(state, event, at)
         case SessionStarted():
             return replace(state, session_id=stamped.session_id, folder=event.folder, revisions=bumped(state, status=1))
-        case ModelSelected() | EffortSelected():
+        case ModelSelected() | EffortSelected() | ModeSelected():
             return _selected(state, event, at)
         case PromptQueued():
             entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
@@ -79,8 +80,10 @@ def with_entry(state: SessionState, entry: Entry, *, tools: int = 0) -> SessionS
     return replace(state, transcript=(*state.transcript, entry), revisions=bumped(state, chat=1, status=1, tools=tools))
 
 
-def _selected(state: SessionState, event: ModelSelected | EffortSelected, at: float) -> SessionState:
+def _selected(state: SessionState, event: ModelSelected | EffortSelected | ModeSelected, at: float) -> SessionState:
     """What holds from the next request on."""
+    if isinstance(event, ModeSelected):
+        return replace(state, mode=event.mode, protection=event.protection, revisions=bumped(state, status=1))
     if isinstance(event, EffortSelected):
         return replace(state, effort=event.effort, revisions=bumped(state, status=1))
     switched = state.model is not None and state.model.ref != event.model.ref and bool(state.transcript)

@@ -8,13 +8,14 @@ from pathlib import Path
 from ...providers.base import ModelInfo
 from ...providers.events import ErrorKind, ResponseError
 from ...providers.messages import Effort
-from ...tools.base import Toolbox
-from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, Outcome
+from ...tools.base import Mode, Toolbox
+from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome
 from .bus import MessageBus
 from .closing import closing_events
 from .events import (
     EffortSelected,
     ModelSelected,
+    ModeSelected,
     NoticeLevel,
     NoticePosted,
     PromptQueued,
@@ -51,6 +52,7 @@ class Session:
     def __init__(self, bus: MessageBus, parts: Parts) -> None:
         self.bus = bus
         self._durable = parts.durable or _at_once
+        self._toolbox = parts.toolbox
         self._questions: dict[str, asyncio.Future[ApprovalResolved]] = {}
         self._turn: asyncio.Task[TurnOutcome] | None = None
         self._closing = False
@@ -117,14 +119,25 @@ class Session:
         """Let models think this much from the next request on."""
         self.bus.publish(EffortSelected(effort=effort))
 
-    def resolve(self, approval_id: str, decision: Decision, comment: str = "") -> bool:
+    def select_mode(self, mode: Mode) -> str:
+        """Let tools do this much unasked from the next call on. Returns why that cannot be; empty when it is done."""
+        problem = self._toolbox.select_mode(mode)
+        if not problem:
+            self.bus.publish(ModeSelected(mode=mode, protection=self._toolbox.protection()))
+        return problem
+
+    def resolve(
+        self, approval_id: str, decision: Decision, comment: str = "", hunks: tuple[HunkAnswer, ...] = ()
+    ) -> bool:
         """Answer an approval question. False when nobody waits for that answer (any more)."""
         question = self._questions.get(approval_id)
         waiting = next((each for each in self.state.approvals if each.approval_id == approval_id), None)
         if question is None or question.done() or waiting is None:
             return False
         question.set_result(
-            ApprovalResolved(approval_id=approval_id, run_id=waiting.run_id, decision=decision, comment=comment)
+            ApprovalResolved(
+                approval_id=approval_id, run_id=waiting.run_id, decision=decision, comment=comment, hunks=hunks
+            )
         )
         return True
 

@@ -14,7 +14,8 @@ from typing import TypeAlias
 from ...providers.base import ModelInfo, ModelRef, ProviderStatus
 from ...providers.events import InvalidArguments, JsonObject, ResponseError, StopReason, Usage
 from ...providers.messages import Effort
-from ...tools.events import ApprovalRequested, Outcome
+from ...tools.base import Mode
+from ...tools.events import ApprovalRequested, Outcome, TodoItem
 from .events import Cost, NoticeLevel, RetryScheduled
 
 
@@ -249,6 +250,11 @@ class SessionState:
     model: ModelInfo | None = None
     dialect: str = ""
     effort: Effort = Effort.DEFAULT
+    mode: Mode = Mode.ASK
+    protection: str = ""
+    """What bounds commands now, in a word or two; empty before anybody looked."""
+    todos: tuple[TodoItem, ...] = ()
+    """The model's plan, as it wrote it last."""
     totals: Totals = field(default_factory=Totals)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""

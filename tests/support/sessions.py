@@ -15,7 +15,7 @@ from patchbay.app.engine.store import SessionStore
 from patchbay.providers.base import ModelInfo, ModelRef, Price, Provider, ProviderConfigError
 from patchbay.providers.events import Usage
 from patchbay.providers.scripted import ScriptedProvider
-from patchbay.tools.base import Approve, Emit, ToolSchema
+from patchbay.tools.base import Approve, Emit, Mode, ToolSchema
 from patchbay.tools.events import ApprovalRequested, Outcome, ToolRunFinished, ToolRunStarted
 
 PRICE = Price(input_per_mtok=Decimal("3"), output_per_mtok=Decimal("15"))
@@ -55,6 +55,17 @@ class FakeToolbox:
         self._behaviours = behaviours
         self.ran: list[str] = []
         self.bounds: list[int | None] = []
+        self.mode = Mode.ASK
+        self.sandboxed = True
+
+    def select_mode(self, mode: Mode) -> str:
+        if mode is Mode.AUTO and not self.sandboxed:
+            return "there is no sandbox here"
+        self.mode = mode
+        return ""
+
+    def protection(self) -> str:
+        return "landlock" if self.sandboxed else "no sandbox"
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         return tuple(ToolSchema(name=name, description=name, parameters={}) for name in self._behaviours)

@@ -11,6 +11,7 @@ from patchbay.app.engine.events import (
     CostSource,
     EffortSelected,
     ModelSelected,
+    ModeSelected,
     ProviderActivity,
     Stamped,
     ToolActivity,
@@ -18,7 +19,17 @@ from patchbay.app.engine.events import (
 from patchbay.providers.base import ModelInfo, ModelRef, Price
 from patchbay.providers.events import InvalidArguments, OpaqueBlock, TextDelta, ThinkingStart, ToolCallEnd, Usage
 from patchbay.providers.messages import Effort
-from patchbay.tools.events import Outcome, ToolRunFinished
+from patchbay.tools.base import Mode
+from patchbay.tools.events import (
+    ApprovalResolved,
+    Decision,
+    HunkAnswer,
+    Outcome,
+    TodoChanged,
+    TodoItem,
+    TodoStatus,
+    ToolRunFinished,
+)
 
 REF = ModelRef(provider="ollama", model="qwen3-coder:30b")
 JSON = st.recursive(
@@ -50,6 +61,24 @@ def activity(event):
             dialect="d",
         ),
         EffortSelected(effort=Effort.MAX),
+        ModeSelected(mode=Mode.ACCEPT_EDITS, protection="landlock"),
+        ToolActivity(
+            turn_id="t",
+            request_id="r",
+            part_index=0,
+            event=ApprovalResolved(
+                approval_id="a",
+                run_id="x",
+                decision=Decision.ONCE,
+                hunks=(HunkAnswer(path="a.py", hunk=1, accepted=False, comment="why", text=None),),
+            ),
+        ),
+        ToolActivity(
+            turn_id="t",
+            request_id="r",
+            part_index=0,
+            event=TodoChanged(run_id="x", items=(TodoItem(text="look", status=TodoStatus.DONE),)),
+        ),
         CallPriced(
             turn_id="t",
             request_id="r",
