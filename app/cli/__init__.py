@@ -58,6 +58,10 @@ def _start(command: Command) -> int:
             from .models import models_command
 
             return models_command(command.options)
+        case "sessions":
+            from .sessions import sessions_command
+
+            return sessions_command(command.rest)
         case "doctor":
             from .doctor import doctor_command
 

@@ -41,14 +41,15 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay run        one prompt without a screen, for scripts
   patchbay models     the models that can be used now
   patchbay doctor     what is configured, found and reachable, and what to do next
+  patchbay sessions   earlier sessions: list, search, export, import, rm
   patchbay wire       look into recorded model streams
 
 A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "doctor", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config", "--record"})
+COMMANDS = frozenset({"run", "models", "doctor", "sessions", "wire"})
+_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ class Command:
     name: str
     options: argparse.Namespace
     rest: tuple[str, ...] = ()
-    """The unparsed words after ``wire decode`` and ``wire replay``."""
+    """The unparsed words after ``sessions``, ``wire decode`` and ``wire replay``."""
 
 
 def parse(argv: Sequence[str]) -> Command:
@@ -70,6 +71,8 @@ def parse(argv: Sequence[str]) -> Command:
     rest = (*argv[:position], *argv[position + 1 :])
     if name == "wire":
         return _wire(rest)
+    if name == "sessions":
+        return Command(name=name, options=argparse.Namespace(), rest=rest)
     parser = {"run": _run, "models": _models, "doctor": _doctor}[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
@@ -89,7 +92,8 @@ def _command_position(argv: Sequence[str]) -> int | None:
     return None
 
 
-def _parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+def new_parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """A parser in the house's way: whole option names only, texts kept as they are written."""
     return argparse.ArgumentParser(
         prog=prog,
         description=description,
@@ -108,7 +112,11 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="PROVIDER/MODEL", help="the model to use, for example ollama/qwen3-coder:30b"
     )
-    parser.add_argument("--continue", action="store_true", dest="resume", help="go on with the folder's last session")
+    going_on = parser.add_mutually_exclusive_group()
+    going_on.add_argument("--continue", action="store_true", dest="resume", help="go on with the folder's last session")
+    going_on.add_argument(
+        "--resume", dest="session", metavar="ID", help="go on with this session (see patchbay sessions list)"
+    )
     parser.add_argument(
         "--record",
         type=Path,
@@ -119,7 +127,7 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
 
 
 def _application() -> argparse.ArgumentParser:
-    parser = _parser("patchbay", _ABOUT)
+    parser = new_parser("patchbay", _ABOUT)
     parser.add_argument("path", nargs="?", type=Path, default=Path(), metavar="PATH", help="the folder to work in")
     _add_session(parser)
     parser.add_argument("--demo", action="store_true", help="play a small task without any model, in a sample folder")
@@ -128,7 +136,7 @@ def _application() -> argparse.ArgumentParser:
 
 
 def _run() -> argparse.ArgumentParser:
-    parser = _parser(
+    parser = new_parser(
         "patchbay run",
         "One prompt without a screen. The answer goes to standard output, progress to standard error.",
         EXIT_CODES,
@@ -151,21 +159,21 @@ def _run() -> argparse.ArgumentParser:
 
 
 def _models() -> argparse.ArgumentParser:
-    parser = _parser("patchbay models", "The models that can be used now: configured, found on this machine, demo.")
+    parser = new_parser("patchbay models", "The models that can be used now: configured, found on this machine, demo.")
     parser.add_argument("--json", action="store_true", help="one JSON object in place of a table")
     _add_settings(parser)
     return parser
 
 
 def _doctor() -> argparse.ArgumentParser:
-    parser = _parser("patchbay doctor", "What is configured, found and reachable, and what to do next.", EXIT_CODES)
+    parser = new_parser("patchbay doctor", "What is configured, found and reachable, and what to do next.", EXIT_CODES)
     parser.add_argument("--json", action="store_true", help="one JSON object in place of text")
     _add_settings(parser)
     return parser
 
 
 def _wire(words: Sequence[str]) -> Command:
-    parser = _parser("patchbay wire", "Look into recorded model streams. `patchbay wire decode --help` tells more.")
+    parser = new_parser("patchbay wire", "Look into recorded model streams. `patchbay wire decode --help` tells more.")
     parser.add_argument(
         "action",
         choices=("decode", "replay"),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ... import __version__
 from ...providers.base import ModelRef, ProviderConfigError
 from ...providers.catalogue import Catalogue
 from ...providers.demo import DEMO_MODEL, DEMO_NAME, create_sample, demo_provider
@@ -26,19 +25,15 @@ from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
 from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
-from ..engine.bus import MessageBus
-from ..engine.database import connect, latest_session, load_events
-from ..engine.events import NoticeLevel, NoticePosted, ProvidersListed, SessionStarted
-from ..engine.ids import new_id
-from ..engine.recorder import Recorder
+from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
-from ..engine.session import Parts, Session, repair
+from ..engine.session import Parts, Session
 from ..engine.state import SessionState
-from ..engine.store import SessionStore
 from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
 from ..settings import Settings, SettingsError
+from .opening import Journal, open_journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +43,8 @@ class Wish:
     folder: Path
     model: str | None = None
     resume: bool = False
+    session: str | None = None
+    """The id of the session to go on with, or its beginning."""
     demo: bool = False
     allow: tuple[str, ...] = ()
     """Further rules for tools that run unasked, for this session only."""
@@ -65,7 +62,7 @@ class Runtime:
     settings: Settings
     paths: Paths
     demo: bool
-    recorder: Recorder | None = None
+    journal: Journal | None = None
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
     wished: str | None = None
     """The model asked for on the command line or used last; None once it is chosen."""
@@ -98,6 +95,7 @@ class Runtime:
 
     async def start(self) -> str:
         """Choose a model, after looking for servers if need be. Returns what is wrong; empty when all is well."""
+        self._hear_the_recorder()
         if not self._must_look_first():
             try:
                 if self.choose():
@@ -109,6 +107,17 @@ class Runtime:
             return "" if self.choose() else self.directory.nothing_available()
         except ProviderConfigError as error:
             return str(error)
+
+    def _hear_the_recorder(self) -> None:
+        """What the writer thread has to say is said in the session, on the session's own loop."""
+        if self.journal is None or self.journal.recorder is None:
+            return
+        loop = asyncio.get_running_loop()
+
+        def tell(message: str) -> None:
+            loop.call_soon_threadsafe(self.session.notice, message, NoticeLevel.WARNING)
+
+        self.journal.recorder.on_problem = tell
 
     def _must_look_first(self) -> bool:
         """True when the wished model is a local server's: only the server knows whether it has it."""
@@ -153,8 +162,8 @@ class Runtime:
     async def aclose(self) -> None:
         """Stop what runs, write what is left, close connections."""
         await self.session.aclose()
-        if self.recorder is not None:
-            self.recorder.close()
+        if self.journal is not None:
+            self.journal.close()
         await self.directory.aclose()
 
 
@@ -183,7 +192,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         learnt=Learnt(lessons.read(), keep=lessons.add),
         log=log,
     )
-    bus, recorder = _open_bus(paths, str(folder), resume=wish.resume)
+    journal = open_journal(paths, str(folder), resume=wish.resume, session=wish.session)
     toolbox = LocalToolbox(
         folder,
         _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
@@ -196,24 +205,24 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         prepare=_prepare_with(directory),
         cost_of=cost_of,
         step_limit=settings.step_limit,
-        durable=recorder.durable,
+        durable=None if journal.recorder is None else journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
     )
-    session = Session(bus, parts)
+    session = Session(journal.bus, parts)
     runtime = Runtime(
         session=session,
         directory=directory,
         settings=settings,
         paths=paths,
         demo=wish.demo,
-        recorder=recorder,
+        journal=journal,
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
     )
     runtime.list_providers()
     directory.on_change = runtime.list_providers
     log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
-    for warning in settings.warnings:
+    for warning in (*journal.warnings, *settings.warnings):
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
 
@@ -242,31 +251,6 @@ def _policy(settings: Settings, wish: Wish, kept: KeptRules) -> Policy:
             except ValueError as error:
                 raise SettingsError(f"{origin}: {error}") from None
     return Policy(rules, remember=kept.add)
-
-
-def _open_bus(paths: Paths, folder: str, *, resume: bool) -> tuple[MessageBus, Recorder]:
-    """The bus of a new session, or of the last one in this folder with its history replayed and repaired."""
-    connection = connect(paths.database)
-    found = latest_session(connection, folder) if resume else None
-    if found is None:
-        connection.close()
-        bus = MessageBus(SessionStore(SessionState(session_id=new_id("session"))))
-        recorder = Recorder(paths.database)
-        bus.attach(recorder.sink)
-        bus.publish(SessionStarted(folder=folder, version=__version__))
-        return bus, recorder
-    events, last, problems = load_events(connection, found)
-    connection.close()
-    store = SessionStore(SessionState(session_id=found))
-    store.replay(events)
-    bus = MessageBus(store, first_seq=last + 1)
-    recorder = Recorder(paths.database)
-    bus.attach(recorder.sink)
-    repair(bus, cost_of)
-    for problem in problems:
-        message = f"Part of the session could not be read: {problem}"
-        bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
-    return bus, recorder
 
 
 def _resumed_model(state: SessionState) -> str | None:

@@ -35,6 +35,7 @@ def interactive_command(options: argparse.Namespace) -> int:
         folder=folder,
         model=options.model,
         resume=options.resume,
+        session=options.session,
         demo=options.demo or not has_terminal,
         record=options.record,
     )

@@ -40,6 +40,7 @@ def run_command(options: argparse.Namespace) -> int:
             folder=folder,
             model=options.model,
             resume=options.resume,
+            session=options.session,
             allow=tuple(options.allow),
             record=options.record,
         )

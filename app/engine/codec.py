@@ -8,6 +8,7 @@ object that carries a ``$type`` key is wrapped when it is written.
 
 import dataclasses
 import functools
+import json
 import sys
 import types
 import typing
@@ -41,6 +42,16 @@ def encode(value: Any) -> Any:
             return {TAG: _PLAIN, "value": plain} if TAG in plain else plain
         case _:
             return _encode_dataclass(value)
+
+
+def journal_text(value: Any) -> str:
+    """Compact JSON; with escapes where the text holds lone surrogates, which SQLite cannot store as they are."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def decode_stamped(row: dict[str, Any]) -> Stamped:

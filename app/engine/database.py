@@ -1,58 +1,96 @@
-"""The one SQLite database: opening, modes, numbered migrations, and reading sessions back.
+"""The one SQLite database: opening, modes, numbered migrations, salvage, and reading sessions back.
 
 WAL, so that a reader never waits for the writer and a killed process loses nothing that was committed. The file
-is readable by its owner only. ``PRAGMA user_version`` counts migrations; a newer database is refused by name.
+is readable by its owner only. ``PRAGMA user_version`` counts migrations; a newer database is refused by name. A
+damaged file is set aside, never deleted, and what can still be read goes on in a new one.
 """
 
 import json
 import sqlite3
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..paths import make_private_file
 from .codec import decode_event
 from .events import Stamped
+from .salvage import salvage
+from .schema import MIGRATIONS
 
-MIGRATIONS = (
-    """
-    CREATE TABLE sessions (
-        id TEXT PRIMARY KEY, folder TEXT NOT NULL, created_at REAL NOT NULL, updated_at REAL NOT NULL,
-        title TEXT, model TEXT
-    ) STRICT;
-    CREATE INDEX sessions_by_folder ON sessions (folder, updated_at);
-    CREATE TABLE events (
-        session_id TEXT NOT NULL, seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, at REAL NOT NULL,
-        type TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (session_id, seq)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE calls (
-        request_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, turn_id TEXT NOT NULL, at REAL NOT NULL,
-        provider TEXT NOT NULL, model TEXT NOT NULL, input_tokens INTEGER, cache_read_tokens INTEGER,
-        cache_write_tokens INTEGER, output_tokens INTEGER, thinking_tokens INTEGER, price TEXT, cost TEXT,
-        currency TEXT NOT NULL, source TEXT NOT NULL, duration_s REAL NOT NULL, first_token_s REAL, error_kind TEXT
-    ) STRICT;
-    CREATE INDEX calls_by_session ON calls (session_id, at);
-    """,
-)
-"""One script for each schema version; never edited once released, only appended to."""
+_CHECKED_BYTES = 256_000_000
+"""Files up to this size are checked at every opening (about a millisecond a megabyte)."""
 
 
 class DatabaseError(Exception):
     """The database cannot be used; the message names the file, the cause and the fix."""
 
 
+class DatabaseUnwritable(DatabaseError):
+    """Nothing can be written there now: no space, no right, a read-only or failing disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """An open database, and what had to be done for it, in words ("" if nothing)."""
+
+    connection: sqlite3.Connection
+    warning: str = ""
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open (and create or migrate) the database. Raises ``DatabaseError``."""
+    return open_database(path).connection
+
+
+def open_database(path: Path) -> Opened:
+    """Open (and create, migrate or salvage) the database. Raises ``DatabaseError``."""
     try:
-        make_private_file(path)
-        connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        _migrate(connection, path)
-    except (OSError, sqlite3.Error) as error:
-        raise DatabaseError(
+        try:
+            return Opened(connection=_open(path))
+        except sqlite3.DatabaseError as error:
+            if not _damaged(error):
+                raise
+            aside, kept = salvage(path, MIGRATIONS)
+            warning = (
+                f"The session database was damaged ({error}). What could be read ({kept:,} rows) goes on in a new one; "
+                f"the damaged file is kept as {aside}."
+            )
+            return Opened(connection=_open(path), warning=warning)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise DatabaseUnwritable(
             f"{path}: the session database cannot be opened ({error}). Move the file away to start afresh, or set"
             " XDG_STATE_HOME to a folder that can be written."
         ) from error
+    except sqlite3.Error as error:
+        raise DatabaseError(f"{path}: the session database cannot be opened ({error}). Move the file away.") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    make_private_file(path)
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _migrate(connection, path)
+        _check(connection, path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises ``sqlite3.DatabaseError`` when pages of the file do not fit together."""
+    if path.stat().st_size > _CHECKED_BYTES:
+        return
+    verdict = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(f"malformed: {verdict.splitlines()[0]}")
+
+
+def _damaged(error: sqlite3.DatabaseError) -> bool:
+    """Whether the file is at fault, not the disk, the rights or another process."""
+    words = str(error)
+    return any(sign in words for sign in ("malformed", "not a database", "disk image", "file is encrypted"))
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -68,9 +106,11 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def latest_session(connection: sqlite3.Connection, folder: str) -> str | None:
-    """The id of the session last used in a folder that has at least one prompt."""
+    """The id of the session last used in a folder that has at least one prompt and was not removed."""
     row = connection.execute(
-        "SELECT id FROM sessions WHERE folder = ? AND title IS NOT NULL ORDER BY updated_at DESC LIMIT 1", (folder,)
+        "SELECT id FROM sessions WHERE folder = ? AND title IS NOT NULL AND removed_at IS NULL"
+        " ORDER BY updated_at DESC LIMIT 1",
+        (folder,),
     ).fetchone()
     return None if row is None else str(row[0])
 

@@ -55,6 +55,14 @@ class SessionStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionForked:
+    """Everything before is a copy of another session's journal; what it cost stays with that one."""
+
+    origin: str
+    """The other session's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSelected:
     """From the next request on this model answers. None facts are unknown."""
 
@@ -199,6 +207,7 @@ class NoticePosted:
 
 SessionEvent: TypeAlias = (
     SessionStarted
+    | SessionForked
     | ModelSelected
     | EffortSelected
     | ModeSelected

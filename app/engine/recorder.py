@@ -4,7 +4,7 @@ Rows are committed in batches of at most ``BATCH_S``; adjacent deltas of one blo
 row that remembers its first and last ``seq``. ``durable`` waits for the commit of everything published so far;
 the runner awaits it after each prompt, approval, tool result and ledger row, so a killed process loses at most
 the text of the last quarter second. When the disk refuses, rows stay in memory and are tried again with the
-next batch; the session goes on and ``on_problem`` is told once.
+next batch; the session goes on, ``on_problem`` is told once, and told again when everything is saved.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from typing import Any, TypeAlias, cast
 from ...providers.events import TextDelta, ThinkingDelta, ToolCallDelta
 from ...providers.redact import redact_registered
 from ...tools.events import ToolOutputDelta
-from .codec import TAG, encode
-from .database import connect
+from .codec import TAG, encode, journal_text
+from .database import open_database
 from .events import (
     CallPriced,
     ModelSelected,
@@ -34,6 +34,7 @@ from .events import (
     Stamped,
     ToolActivity,
 )
+from .searchable import SearchableTexts, storable
 
 BATCH_S = 0.2
 """Longest time an event waits for its commit."""
@@ -63,8 +64,12 @@ class Recorder:
 
     def __init__(self, path: Path, *, on_problem: Callable[[str], None] = lambda _message: None) -> None:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        self._connection = connect(path)
-        self._on_problem = on_problem
+        opened = open_database(path)
+        self._connection = opened.connection
+        self.warning = opened.warning
+        """What had to be done to open the database, in words."""
+        self.on_problem = on_problem
+        self._searchable = SearchableTexts()
         self._told = False
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="patchbay-recorder", daemon=True)
@@ -139,10 +144,27 @@ class Recorder:
         except sqlite3.Error as error:
             if not self._told:
                 self._told = True
-                self._on_problem(f"The session cannot be saved ({error}). It goes on in memory and is tried again.")
+                self._tell(f"The session cannot be saved ({error}). It goes on in memory and is tried again.")
             return rows
-        self._told = False
+        for row in rows:
+            self._index(row.stamped)
+        if self._told:
+            self._told = False
+            self._tell("The session is saved again, with nothing lost.")
         return []
+
+    def _tell(self, message: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop that would show it is gone: the process is ending
+            self.on_problem(message)
+
+    def _index(self, stamped: Stamped) -> None:
+        """Put prompts and whole answers into the search index. What cannot be indexed is only not found."""
+        for seq, kind, text in self._searchable.of(stamped):
+            with contextlib.suppress(sqlite3.Error), self._connection:
+                self._connection.execute(
+                    "INSERT INTO texts (session_id, seq, kind, body) VALUES (?, ?, ?, ?)",
+                    (stamped.session_id, seq, kind, redact_registered(text)),
+                )
 
 
 def append_merged(rows: list[_Row], stamped: Stamped) -> None:
@@ -179,7 +201,7 @@ def _joined(first: Stamped, second: Stamped) -> Stamped | None:
 def _write(connection: sqlite3.Connection, row: _Row) -> None:
     stamped = row.stamped
     event = stamped.event
-    body = json.dumps(_without_keys(encode(event)), ensure_ascii=False, separators=(",", ":"))
+    body = journal_text(_without_keys(encode(event)))
     connection.execute(
         "INSERT OR REPLACE INTO events (session_id, seq, last_seq, at, type, body) VALUES (?, ?, ?, ?, ?, ?)",
         (stamped.session_id, stamped.seq, row.last_seq, stamped.at, type(event).__name__, body),
@@ -193,7 +215,7 @@ def _write(connection: sqlite3.Connection, row: _Row) -> None:
         case PromptSubmitted():
             connection.execute(
                 "UPDATE sessions SET title = coalesce(title, ?), updated_at = ? WHERE id = ?",
-                (redact_registered(event.text[:200]), stamped.at, stamped.session_id),
+                (redact_registered(storable(event.text[:200])), stamped.at, stamped.session_id),
             )
         case ModelSelected():
             connection.execute("UPDATE sessions SET model = ? WHERE id = ?", (str(event.model.ref), stamped.session_id))

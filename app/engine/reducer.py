@@ -10,6 +10,7 @@ from .events import (
     EffortSelected,
     ModelSelected,
     ModeSelected,
+    NoticeLevel,
     NoticePosted,
     PromptQueued,
     PromptSubmitted,
@@ -17,6 +18,7 @@ from .events import (
     ProvidersListed,
     RequestStarted,
     RetryScheduled,
+    SessionForked,
     SessionStarted,
     Stamped,
     ToolActivity,
@@ -36,8 +38,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return reduce_response(state, event, at)
         case ToolActivity():
             return reduce_tool(state, event, at)
-        case SessionStarted():
-            return replace(state, session_id=stamped.session_id, folder=event.folder, revisions=bumped(state, status=1))
+        case SessionStarted() | SessionForked():
+            return _began(state, stamped)
         case ModelSelected() | EffortSelected() | ModeSelected():
             return _selected(state, event, at)
         case PromptQueued():
@@ -78,6 +80,16 @@ def bumped(
 def with_entry(state: SessionState, entry: Entry, *, tools: int = 0) -> SessionState:
     """The state with one more closed entry in its transcript."""
     return replace(state, transcript=(*state.transcript, entry), revisions=bumped(state, chat=1, status=1, tools=tools))
+
+
+def _began(state: SessionState, stamped: Stamped) -> SessionState:
+    """A session starts, or goes on from a copy, whose cost stays with the session it comes from."""
+    if isinstance(stamped.event, SessionStarted):
+        folder = stamped.event.folder
+        return replace(state, session_id=stamped.session_id, folder=folder, revisions=bumped(state, status=1))
+    message = "From here on this is a copy of the session."
+    entry = NoticeEntry(message=message, level=NoticeLevel.INFO, at=stamped.at)
+    return with_entry(replace(state, session_id=stamped.session_id, totals=Totals()), entry)
 
 
 def _selected(state: SessionState, event: ModelSelected | EffortSelected | ModeSelected, at: float) -> SessionState:

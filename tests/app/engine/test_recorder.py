@@ -13,6 +13,7 @@ from patchbay.app.engine.database import MIGRATIONS, DatabaseError, connect, lat
 from patchbay.app.engine.events import (
     CostSource,
     ModelSelected,
+    PromptSubmitted,
     ProviderActivity,
     RequestStarted,
     SessionStarted,
@@ -126,11 +127,17 @@ def test_a_newer_database_is_refused_by_name(database):
         connect(database)
 
 
-def test_a_file_that_is_no_database_is_named(database):
-    database.parent.mkdir(parents=True)
-    database.write_bytes(b"this is not sqlite at all" * 100)
-    with pytest.raises(DatabaseError, match=r"patchbay\.db"):
-        connect(database)
+async def test_text_that_sqlite_cannot_store_does_not_stop_the_recorder(database):
+    recorder = Recorder(database)
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    bus.attach(recorder.sink)
+    bus.publish(SessionStarted(folder="f", version="t"))
+    bus.publish(PromptSubmitted(prompt_id="p", text="broken \ud800 half"))
+    await recorder.durable()
+    recorder.close()
+    events, _, problems = load_events(connect(database), "s")
+    assert problems == []
+    assert events[-1].event == PromptSubmitted(prompt_id="p", text="broken \ud800 half")
 
 
 async def test_when_the_disk_refuses_rows_are_kept_and_written_later(database, monkeypatch):
@@ -148,6 +155,7 @@ async def test_when_the_disk_refuses_rows_are_kept_and_written_later(database, m
     blocker.execute("ROLLBACK")
     bus.publish(TurnStarted(turn_id="t2"))
     await recorder.durable()
+    assert problems[1:] == ["The session is saved again, with nothing lost."]
     recorder.close()
     events, _, _ = load_events(connect(database), "s")
     assert [stamped.event.turn_id for stamped in events] == ["t1", "t2"]

@@ -1,0 +1,275 @@
+"""The sessions on disk as a whole: listed, searched, named, removed, brought back, copied.
+
+Every function takes an open connection of ``database.connect`` and raises ``sqlite3.Error`` when the disk refuses.
+Removing only marks a session; ``purge`` deletes what was marked long enough ago.
+"""
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from .codec import encode, journal_text
+from .events import PromptSubmitted, SessionForked, SessionStarted, Stamped
+
+_WORD = re.compile(r"\w+")
+_MARKS = "\x02", "\x03"
+"""Around a hit in a snippet while it is in the hands of SQLite."""
+_SNIPPET_WORDS = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """What a list says of a session. Times are seconds since the epoch, ``cost`` is USD."""
+
+    session_id: str
+    folder: str
+    title: str
+    """Its name, else its first prompt."""
+    model: str
+    created_at: float
+    updated_at: float
+    prompts: int
+    calls: int
+    cost: Decimal
+    unknown_calls: int
+    """Calls to models whose price nobody knows; not contained in ``cost``."""
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A session that holds what was searched for, with its best place."""
+
+    session: SessionRow
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+    """Where in the snippet the words stand: start and end."""
+    kind: str
+    """``prompt``, ``answer`` or ``name``."""
+    hits: int
+    """In how many messages of the session."""
+
+
+_ROW = """
+    SELECT s.id, s.folder, coalesce(s.name, s.title, ''), coalesce(s.model, ''), s.created_at, s.updated_at,
+        (SELECT count(*) FROM texts t WHERE t.session_id = s.id AND t.kind = 'prompt'),
+        (SELECT json_group_array(json_array(c.cost, c.source)) FROM calls c WHERE c.session_id = s.id), s.removed_at
+    FROM sessions s
+"""
+
+
+def list_sessions(
+    connection: sqlite3.Connection, *, folder: str | None = None, removed: bool = False, limit: int = 1000
+) -> list[SessionRow]:
+    """Sessions that have a prompt, newest first; of one folder or of all."""
+    where = ["s.title IS NOT NULL", f"s.removed_at IS {'NOT ' if removed else ''}NULL"]
+    values: list[str | int] = []
+    if folder is not None:
+        where.append("s.folder = ?")
+        values.append(folder)
+    query = f"{_ROW} WHERE {' AND '.join(where)} ORDER BY s.updated_at DESC LIMIT ?"
+    return [_row(row) for row in connection.execute(query, (*values, limit))]
+
+
+def find_session(connection: sqlite3.Connection, prefix: str) -> list[SessionRow]:
+    """The sessions whose id is or begins with ``prefix``, removed ones too; one for a whole id."""
+    exact = [_row(row) for row in connection.execute(f"{_ROW} WHERE s.id = ?", (prefix,))]
+    if exact or not prefix:
+        return exact
+    escaped = re.sub(r"([\\%_])", r"\\\1", prefix)
+    query = f"{_ROW} WHERE s.id LIKE ? ESCAPE '\\' OR s.id LIKE ? ESCAPE '\\' ORDER BY s.updated_at DESC LIMIT 20"
+    return [_row(row) for row in connection.execute(query, (f"{escaped}%", f"session-{escaped}%"))]
+
+
+def search(connection: sqlite3.Connection, text: str, *, folder: str | None = None, limit: int = 50) -> list[Hit]:
+    """Sessions with messages that hold every word of ``text`` (the last one may be unfinished), best first."""
+    words = _WORD.findall(text)
+    if not words:
+        return []
+    # One letter begins half of all words: it is looked for as a word of its own.
+    query = " ".join(f'"{word}"' for word in words) + ("*" if len(words[-1]) > 1 else "")
+    within = "AND s.folder = ?" if folder is not None else ""
+    # Of a frequent word the newest thousand places are enough: an answer must come within a keypress.
+    rows = connection.execute(
+        f"""
+        SELECT t.session_id, max(t.id), count(*)
+        FROM (SELECT rowid FROM found WHERE found MATCH ? ORDER BY rowid DESC LIMIT 1000) AS f
+        JOIN texts t ON t.id = f.rowid
+        JOIN sessions s ON s.id = t.session_id AND s.removed_at IS NULL {within}
+        GROUP BY t.session_id ORDER BY s.updated_at DESC LIMIT ?
+        """,  # noqa: S608 - only our own words are put in
+        (query, *((folder,) if folder is not None else ()), limit),
+    ).fetchall()
+    snippets = _snippets(connection, query, [int(row[1]) for row in rows])
+    sessions = _by_id(connection, [str(row[0]) for row in rows])
+    hits = [
+        _hit(sessions[session_id], *snippets[place], hits=int(count))
+        for session_id, place, count in rows
+        if session_id in sessions and place in snippets
+    ]
+    return [*_named(connection, words, {hit.session.session_id for hit in hits}, folder), *hits][:limit]
+
+
+def rename(connection: sqlite3.Connection, session_id: str, name: str) -> None:
+    """Give a session a name; an empty one takes it away again."""
+    with connection:
+        connection.execute("UPDATE sessions SET name = ? WHERE id = ?", (name.strip() or None, session_id))
+
+
+def remove(connection: sqlite3.Connection, session_id: str, *, at: float) -> None:
+    """Take a session out of every list. ``restore`` brings it back until it is purged."""
+    with connection:
+        connection.execute("UPDATE sessions SET removed_at = ? WHERE id = ?", (at, session_id))
+
+
+def restore(connection: sqlite3.Connection, session_id: str) -> None:
+    """Bring a removed session back."""
+    with connection:
+        connection.execute("UPDATE sessions SET removed_at = NULL WHERE id = ?", (session_id,))
+
+
+def purge(connection: sqlite3.Connection, *, removed_before: float, idle_before: float | None = None) -> int:
+    """Delete for good what was removed before a time, and what nobody used since another. Returns how many.
+
+    The ledger keeps its rows: what was spent stays spent.
+    """
+    query = "SELECT id FROM sessions WHERE removed_at < ? OR updated_at < ?"
+    ids = [str(row[0]) for row in connection.execute(query, (removed_before, idle_before or -1.0))]
+    with connection:
+        for session_id in ids:
+            for table, column in (("events", "session_id"), ("texts", "session_id"), ("sessions", "id")):
+                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))  # noqa: S608
+    return len(ids)
+
+
+def fork(
+    connection: sqlite3.Connection, source: str, new_id: str, *, at: float, before_prompt: str | None = None
+) -> None:
+    """Copy a session's journal under a new id, up to a prompt (which is left out) or whole.
+
+    What the copied part cost stays with the source; the copy counts from zero. Raises ``KeyError`` when the source
+    or the prompt does not exist.
+    """
+    row = connection.execute("SELECT folder, title, name, model FROM sessions WHERE id = ?", (source,)).fetchone()
+    if row is None:
+        raise KeyError(source)
+    end = _prompt_seq(connection, source, before_prompt)
+    with connection:
+        connection.execute(
+            "INSERT INTO sessions (id, folder, created_at, updated_at, title, name, model, origin)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (new_id, row[0], at, at, row[1] or "", row[2], row[3], source),
+        )
+        connection.execute(
+            "INSERT INTO events SELECT ?, seq, last_seq, at, type, body FROM events WHERE session_id = ? AND seq < ?",
+            (new_id, source, end),
+        )
+        connection.execute(
+            "INSERT INTO texts (session_id, seq, kind, body)"
+            " SELECT ?, seq, kind, body FROM texts WHERE session_id = ? AND seq < ?",
+            (new_id, source, end),
+        )
+        last = connection.execute("SELECT max(last_seq) FROM events WHERE session_id = ?", (new_id,)).fetchone()[0]
+        stamped = Stamped(seq=(last or 0) + 1, at=at, session_id=new_id, event=SessionForked(origin=source))
+        insert_event(connection, stamped, stamped.seq)
+
+
+def insert_event(connection: sqlite3.Connection, stamped: Stamped, last_seq: int) -> None:
+    """Put one event into the journal as it is (no key is looked for: it comes from a journal)."""
+    body = journal_text(encode(stamped.event))
+    connection.execute(
+        "INSERT OR REPLACE INTO events (session_id, seq, last_seq, at, type, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (stamped.session_id, stamped.seq, last_seq, stamped.at, type(stamped.event).__name__, body),
+    )
+
+
+def session_facts(events: Iterable[Stamped]) -> tuple[str, str]:
+    """Folder and title of a journal that has no row of its own (yet)."""
+    folder, title = "", ""
+    for stamped in events:
+        match stamped.event:
+            case SessionStarted(folder=found):
+                folder = folder or found
+            case PromptSubmitted(text=text):
+                title = title or text[:200]
+            case _:
+                continue
+    return folder, title
+
+
+def _prompt_seq(connection: sqlite3.Connection, session_id: str, prompt_id: str | None) -> int:
+    if prompt_id is None:
+        return 1 << 62
+    row = connection.execute(
+        "SELECT seq FROM events WHERE session_id = ? AND type = 'PromptSubmitted'"
+        " AND json_extract(body, '$.prompt_id') = ?",
+        (session_id, prompt_id),
+    ).fetchone()
+    if row is None:
+        raise KeyError(prompt_id)
+    return int(row[0])
+
+
+def _snippets(connection: sqlite3.Connection, query: str, places: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Kind and marked text around the words, by place."""
+    listed = ", ".join(map(str, places))
+    rows = connection.execute(
+        f"SELECT found.rowid, t.kind, snippet(found, 0, ?, ?, '…', {_SNIPPET_WORDS})"  # noqa: S608
+        f" FROM found JOIN texts t ON t.id = found.rowid WHERE found MATCH ? AND found.rowid IN ({listed})",
+        (*_MARKS, query),
+    )
+    return {int(place): (str(kind), str(text)) for place, kind, text in rows}
+
+
+def _by_id(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, SessionRow]:
+    marks = ", ".join("?" * len(ids))
+    rows = connection.execute(f"{_ROW} WHERE s.id IN ({marks})", tuple(ids)) if ids else ()
+    return {row[0]: _row(row) for row in rows}
+
+
+def _named(connection: sqlite3.Connection, words: Sequence[str], known: set[str], folder: str | None) -> list[Hit]:
+    """Sessions whose given name holds every word: names are not part of the journal's text."""
+    rows = connection.execute(f"{_ROW} WHERE s.name IS NOT NULL AND s.removed_at IS NULL AND s.title IS NOT NULL")
+    found = [_row(row) for row in rows]
+    return [
+        Hit(session=each, snippet=each.title, marks=(), kind="name", hits=1)
+        for each in found
+        if each.session_id not in known
+        and (folder is None or each.folder == folder)
+        and all(word.casefold() in each.title.casefold() for word in words)
+    ]
+
+
+def _hit(session: SessionRow, kind: str, marked: str, *, hits: int) -> Hit:
+    """A hit with the marks of its snippet as positions."""
+    snippet, marks, start = "", list[tuple[int, int]](), 0
+    for piece in re.split(f"([{''.join(_MARKS)}])", " ".join(marked.split(" "))):
+        match piece:
+            case "\x02":
+                start = len(snippet)
+            case "\x03":
+                marks.append((start, len(snippet)))
+            case _:
+                snippet += piece
+    return Hit(session=session, snippet=snippet, marks=tuple(marks), kind=kind, hits=hits)
+
+
+def _row(row: Sequence[object]) -> SessionRow:
+    session_id, folder, title, model, created, updated, prompts, calls, removed = row
+    priced: list[list[str | None]] = json.loads(str(calls))
+    return SessionRow(
+        session_id=str(session_id),
+        folder=str(folder),
+        title=str(title),
+        model=str(model),
+        created_at=float(str(created)),
+        updated_at=float(str(updated)),
+        prompts=int(str(prompts)),
+        calls=len(priced),
+        cost=sum((Decimal(cost) for cost, _ in priced if cost is not None), Decimal(0)),
+        unknown_calls=sum(cost is None for cost, _ in priced),
+        removed=removed is not None,
+    )

@@ -1,0 +1,120 @@
+"""A session as a file of JSON lines, and back: a header, then one line an event of the journal.
+
+Whatever is read from such a file is untrusted: it is decoded by the vocabulary and nothing else, gets a new
+session id, and lines of another version are left out and counted.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from .archive import insert_event, session_facts
+from .codec import decode_event
+from .events import ModelSelected, ProvidersListed, Stamped
+from .searchable import SearchableTexts, storable
+
+FORMAT = "patchbay-session"
+VERSION = 1
+MAX_LINE_CHARS = 64_000_000
+"""A longer line is no event that this program has ever written."""
+
+
+class TransferError(ValueError):
+    """The file is no exported session; the message says what it is instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """What came of an import."""
+
+    session_id: str
+    title: str
+    events: int
+    left_out: int
+    """Lines that could not be read as an event of this version."""
+
+
+def export_lines(connection: sqlite3.Connection, session_id: str) -> Iterator[str]:
+    """The lines of a session, without line ends. Raises ``KeyError`` when there is no such session."""
+    row = connection.execute(
+        "SELECT folder, title, name, model, created_at, updated_at FROM sessions WHERE id = ?", (session_id,)
+    ).fetchone()
+    if row is None:
+        raise KeyError(session_id)
+    names = ("folder", "title", "name", "model", "created_at", "updated_at")
+    head = {"format": FORMAT, "version": VERSION, "id": session_id, **dict(zip(names, row, strict=True))}
+    yield json.dumps(head, ensure_ascii=False)
+    rows = connection.execute(
+        "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? ORDER BY seq", (session_id,)
+    )
+    for seq, last_seq, at, body in rows:
+        yield f'{{"seq":{seq},"last_seq":{last_seq},"at":{at!r},"event":{body}}}'
+
+
+def import_lines(connection: sqlite3.Connection, lines: Iterable[str], new_id: str, *, at: float) -> Imported:
+    """Put an exported session into the database, under a new id. Raises ``TransferError``; then nothing is added."""
+    numbered = iter(lines)
+    head = _header(next(numbered, ""))
+    stamps, left_out = list[tuple[Stamped, int]](), 0
+    for line in numbered:
+        if not line.strip():
+            continue
+        stamped = _event(line, new_id)
+        if stamped is None:
+            left_out += 1
+        else:
+            stamps.append(stamped)
+    folder, title = session_facts(each for each, _ in stamps)
+    if not title:
+        raise TransferError("The file holds no prompt: there is nothing to go on with.")
+    model = next((str(s.event.model.ref) for s, _ in reversed(stamps) if isinstance(s.event, ModelSelected)), None)
+    name, searchable = head.get("name"), SearchableTexts()
+    with connection:
+        connection.execute(
+            "INSERT INTO sessions (id, folder, created_at, updated_at, title, name, model, origin)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (new_id, storable(folder), at, at, storable(title), _text(name), model, "imported"),
+        )
+        for stamped, last_seq in stamps:
+            insert_event(connection, stamped, last_seq)
+            for seq, kind, text in searchable.of(stamped):
+                connection.execute(
+                    "INSERT INTO texts (session_id, seq, kind, body) VALUES (?, ?, ?, ?)", (new_id, seq, kind, text)
+                )
+    return Imported(session_id=new_id, title=title, events=len(stamps), left_out=left_out)
+
+
+def _text(value: object) -> str | None:
+    return storable(value) if isinstance(value, str) and value.strip() else None
+
+
+def _header(line: str) -> dict[str, Any]:
+    try:
+        head: object = json.loads(line)
+    except ValueError:
+        head = None
+    if not isinstance(head, dict) or cast("dict[str, Any]", head).get("format") != FORMAT:
+        raise TransferError(
+            'The file is no exported session: its first line does not say "format": "patchbay-session".'
+        )
+    found = cast("dict[str, Any]", head)
+    if found.get("version") != VERSION:
+        raise TransferError(f"The file has version {found.get('version')!r}; this Patchbay reads version {VERSION}.")
+    return found
+
+
+def _event(line: str, session_id: str) -> tuple[Stamped, int] | None:
+    """The event of a line with its last ``seq``; None when it is not one of this version."""
+    if len(line) > MAX_LINE_CHARS:
+        return None
+    try:
+        row = json.loads(line)
+        seq, last_seq, at = int(row["seq"]), int(row["last_seq"]), float(row["at"])
+        event = decode_event(row["event"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if isinstance(event, ProvidersListed) or not 0 < seq <= last_seq < 1 << 60:
+        return None
+    return Stamped(seq=seq, at=at, session_id=session_id, event=event), last_seq

@@ -1,0 +1,87 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from patchbay.app.cli.opening import COPIED, open_journal
+from patchbay.app.engine.archive import list_sessions
+from patchbay.app.engine.database import DatabaseUnwritable, connect
+from patchbay.app.engine.events import PromptSubmitted
+from patchbay.app.engine.session_lock import SessionLock
+from patchbay.app.engine.state import PromptEntry
+from patchbay.app.paths import find_paths
+from patchbay.app.settings import SettingsError
+from support.journals import written_session
+
+
+@pytest.fixture
+def paths():
+    return find_paths(os.environ)
+
+
+def prompts(journal):
+    return [entry.text for entry in journal.bus.store.state.transcript if isinstance(entry, PromptEntry)]
+
+
+def test_the_last_session_of_a_folder_or_a_named_one_goes_on(paths):
+    written_session(paths.database, "session-one", folder="/a", prompts=1, started=1000.0)
+    written_session(paths.database, "session-two", folder="/a", prompts=2, started=2000.0)
+    last = open_journal(paths, "/a", resume=True)
+    assert len(prompts(last)) == 2
+    last.close()
+    named = open_journal(paths, "/elsewhere", session="one")
+    assert named.bus.store.state.session_id == "session-one"
+    assert named.bus.store.state.folder == "/a"
+    named.close()
+    with pytest.raises(SettingsError, match="no session"):
+        open_journal(paths, "/a", session="three")
+
+
+def test_a_session_in_use_is_copied_and_both_go_their_own_way(paths):
+    written_session(paths.database, "session-one", folder="/a", prompts=1)
+    first = open_journal(paths, "/a", session="one")
+    second = open_journal(paths, "/a", session="one")
+    assert second.warnings == (COPIED,)
+    assert second.bus.store.state.session_id != "session-one"
+    assert prompts(second) == prompts(first)
+    first.bus.publish(PromptSubmitted(prompt_id="p1", text="first"))
+    second.bus.publish(PromptSubmitted(prompt_id="p2", text="second"))
+    first.close()
+    second.close()
+    again = open_journal(paths, "/a", session="one")
+    assert again.warnings == ()
+    assert prompts(again)[1:] == ["first"]
+    again.close()
+    assert len(list_sessions(connect(paths.database))) == 2
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    script = (
+        "import sys; from pathlib import Path; from patchbay.app.engine.session_lock import SessionLock\n"
+        "lock = SessionLock(Path(sys.argv[1]), 's'); print(lock.acquire(), flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline().strip() == "True"
+    assert not SessionLock(tmp_path, "s").acquire()
+    holder.kill()
+    holder.wait()
+    lock = SessionLock(tmp_path, "s")
+    assert lock.acquire()
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_can_be_saved_the_session_lives_in_memory_and_says_so(paths):
+    paths.state_folder.parent.mkdir(parents=True, exist_ok=True)
+    paths.state_folder.write_text("in the way")
+    journal = open_journal(paths, "/a")
+    assert journal.recorder is None
+    assert journal.bus.store.state.folder == "/a"
+    assert "memory only" in journal.warnings[0]
+    journal.close()
+    with pytest.raises(DatabaseUnwritable):
+        open_journal(paths, "/a", session="one")

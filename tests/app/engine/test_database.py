@@ -1,0 +1,80 @@
+import os
+import random
+import sqlite3
+
+import pytest
+
+from patchbay.app.engine.archive import list_sessions, search
+from patchbay.app.engine.database import DatabaseUnwritable, connect, load_events, open_database
+from patchbay.app.engine.state import SessionState
+from patchbay.app.engine.store import SessionStore
+from support.journals import written_session
+
+
+@pytest.fixture
+def database(tmp_path):
+    return tmp_path / "state" / "patchbay.db"
+
+
+def test_a_file_that_is_no_database_is_set_aside(database):
+    database.parent.mkdir(parents=True)
+    database.write_bytes(b"this is not sqlite at all" * 100)
+    opened = open_database(database)
+    assert "damaged" in opened.warning
+    assert list_sessions(opened.connection) == []
+    (aside,) = database.parent.glob("patchbay.damaged-*.db")
+    assert aside.read_bytes() == b"this is not sqlite at all" * 100
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_can_be_read_of_a_damaged_database_goes_on_in_a_new_one(database, seed):
+    for number in range(6):
+        written_session(database, f"session-{number}", prompts=30)
+    whole = {row.session_id for row in list_sessions(connect(database))}
+    rng = random.Random(seed)
+    with open(database, "r+b") as file:
+        size = os.fstat(file.fileno()).st_size
+        assert size > 20 * 4096
+        for _ in range(3):
+            file.seek(4096 * rng.randrange(1, size // 4096))
+            file.write(rng.randbytes(4096))
+    opened = open_database(database)
+    if not opened.warning:  # what was struck was free, or a page that SQLite does not check: all rows are there
+        pytest.skip("the damage hit nothing that matters")
+    kept = {row.session_id for row in list_sessions(opened.connection)}
+    assert kept <= whole
+    events = opened.connection.execute("SELECT count(*) FROM events").fetchone()[0]
+    assert kept or events, "the pages that were not struck are read"
+    for session_id in kept:
+        found, _, problems = load_events(opened.connection, session_id)
+        SessionStore(SessionState(session_id=session_id)).replay(found)
+        assert problems == []
+    assert opened.connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    search(opened.connection, "lighthouse")
+    assert len(list(database.parent.glob("patchbay.damaged-*.db"))) == 1
+
+
+def test_the_files_are_for_their_owner_alone(database):
+    connect(database).close()
+    assert database.stat().st_mode & 0o077 == 0
+    assert database.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_database_that_cannot_be_made_names_cause_and_fix(tmp_path):
+    (tmp_path / "state").write_text("a file where the folder should be")
+    with pytest.raises(DatabaseUnwritable, match="XDG_STATE_HOME"):
+        connect(tmp_path / "state" / "patchbay.db")
+
+
+def test_a_database_of_the_first_schema_gets_a_search_index(database):
+    written_session(database, "session-a", prompts=2)
+    connection = sqlite3.connect(database)
+    connection.executescript(
+        "DROP TABLE found; DROP TABLE texts; ALTER TABLE sessions DROP COLUMN name;"
+        "ALTER TABLE sessions DROP COLUMN removed_at; ALTER TABLE sessions DROP COLUMN origin;"
+        "PRAGMA user_version = 1"
+    )
+    connection.close()
+    hits = search(connect(database), "harbour")
+    assert [hit.session.session_id for hit in hits] == ["session-a"]
+    assert hits[0].hits == 2

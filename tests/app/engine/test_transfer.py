@@ -1,0 +1,69 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from patchbay.app.engine import archive
+from patchbay.app.engine.database import connect, load_events
+from patchbay.app.engine.state import SessionState
+from patchbay.app.engine.store import SessionStore
+from patchbay.app.engine.transfer import TransferError, export_lines, import_lines
+from support.journals import written_session
+
+
+@pytest.fixture
+def connection(tmp_path):
+    written_session(tmp_path / "patchbay.db", "session-a", prompts=3)
+    return connect(tmp_path / "patchbay.db")
+
+
+def replayed(connection, session_id):
+    events, _, problems = load_events(connection, session_id)
+    assert problems == []
+    return SessionStore(SessionState(session_id=session_id)).replay(events)
+
+
+def test_a_session_goes_out_and_comes_in_as_it_was(connection):
+    lines = list(export_lines(connection, "session-a"))
+    done = import_lines(connection, lines, "session-b", at=5.0)
+    assert (done.session_id, done.left_out) == ("session-b", 0)
+    assert done.title == "Question 0 about the harbour"
+    before, after = replayed(connection, "session-a"), replayed(connection, "session-b")
+    assert after.transcript == before.transcript
+    assert after.runs == before.runs
+    assert [json.loads(line) for line in export_lines(connection, "session-b")][1:] == [
+        json.loads(line) for line in lines[1:]
+    ]
+    assert {hit.session.session_id for hit in archive.search(connection, "lighthouse")} == {"session-a", "session-b"}
+
+
+def test_lines_of_another_version_are_left_out_and_counted(connection):
+    head, *lines = export_lines(connection, "session-a")
+    odd = ['{"seq": 900, "last_seq": 900, "at": 1, "event": {"$type": "FromTheFuture"}}', "not json", "[1]", ""]
+    done = import_lines(connection, [head, *lines, *odd], "session-b", at=5.0)
+    assert done.left_out == 3
+    assert replayed(connection, "session-b").transcript == replayed(connection, "session-a").transcript
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "no exported session"),
+        (["# Markdown"], "no exported session"),
+        (['{"format": "patchbay-session", "version": 99}'], "version 99"),
+        (['{"format": "patchbay-session", "version": 1}'], "no prompt"),
+    ],
+)
+def test_what_is_no_session_is_refused_and_nothing_is_added(connection, lines, said):
+    with pytest.raises(TransferError, match=said):
+        import_lines(connection, lines, "session-b", at=5.0)
+    assert archive.find_session(connection, "session-b") == []
+
+
+@given(st.lists(st.text(max_size=60), max_size=5))
+def test_garbage_is_refused_by_name(lines):
+    import sqlite3
+
+    with pytest.raises(TransferError):
+        import_lines(sqlite3.connect(":memory:"), lines, "session-b", at=5.0)
