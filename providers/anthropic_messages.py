@@ -8,9 +8,9 @@ yet unknown) is collected whole and goes back as it came.
 from .decoder import ResponseDecoder
 from .effort import anthropic_effort, anthropic_takes_temperature, thinking_refused, without_thinking
 from .endpoint import Endpoint
-from .events import InvalidArguments, JsonObject, JsonValue, ResponseError, StopReason
+from .events import InvalidArguments, JsonObject, JsonValue, ResponseError
 from .http import DialectProvider
-from .json_values import as_count, as_list, as_object, as_text, parse_object, to_json
+from .json_values import as_index, as_json_text, as_list, as_object, as_text, parse_object
 from .messages import (
     AssistantBlock,
     AssistantMessage,
@@ -22,19 +22,10 @@ from .messages import (
     ToolResultMessage,
     UserMessage,
 )
+from .stop_reasons import stop_reason
 from .usage import anthropic_usage
 
 API_VERSION = "2023-06-01"
-
-STOP_REASONS: dict[str, StopReason] = {
-    "end_turn": StopReason.END_TURN,
-    "stop_sequence": StopReason.END_TURN,
-    "tool_use": StopReason.TOOL_CALLS,
-    "max_tokens": StopReason.MAX_TOKENS,
-    "model_context_window_exceeded": StopReason.MAX_TOKENS,
-    "pause_turn": StopReason.PAUSE_TURN,
-    "refusal": StopReason.REFUSAL,
-}
 
 _MAX_TOKENS: tuple[tuple[str, int], ...] = (
     ("claude-3-haiku", 4_096),
@@ -223,19 +214,21 @@ class MessagesDecoder(ResponseDecoder):
         super().__init__(endpoint)
         self._usage: JsonObject = {}
         self._stop = ""
-        self._inputs: dict[int, JsonObject] = {}
+        self._stopped = False
+        self._inputs: dict[int, str] = {}
+        """Arguments that came with the start of a call, for when no pieces follow."""
         self._foreign: dict[int, _ForeignBlock] = {}
         self._citations: dict[int, list[JsonValue]] = {}
         self._thinking: set[int] = set()
 
     @property
     def complete(self) -> bool:
-        """A stop reason came; ``message_stop`` adds nothing to it."""
-        return bool(self._stop)
+        """A stop reason came, or the message stopped without one."""
+        return bool(self._stop) or self._stopped
 
     def on_object(self, event: JsonObject, name: str) -> None:
         """Take an event. Kinds that are not known mean nothing (``ping``, and those to come)."""
-        index = as_count(event.get("index")) or 0
+        index = as_index(event.get("index")) or 0
         match as_text(event.get("type")) or name:
             case "message_start":
                 self._on_message(as_object(event.get("message")))
@@ -248,7 +241,8 @@ class MessagesDecoder(ResponseDecoder):
             case "message_delta":
                 self._on_stop(as_object(event.get("delta")))
                 self._on_usage(as_object(event.get("usage")))
-            case "message_stop" if self.complete:
+            case "message_stop" if self.blocks.started:
+                self._stopped = True
                 self.on_end()
             case _:
                 pass
@@ -264,9 +258,7 @@ class MessagesDecoder(ResponseDecoder):
         """The terminal event, after blocks that were left open."""
         for index in {*self._inputs, *self._foreign, *self._citations, *self._thinking}:
             self._on_block_stop(index)
-        self.blocks.end(
-            STOP_REASONS.get(self._stop, StopReason.OTHER if self._stop else StopReason.END_TURN), self._stop
-        )
+        self.blocks.end(stop_reason(self._stop), self._stop)
 
     def _on_message(self, message: JsonObject) -> None:
         """A message, which may come with all its content (programmatic tool calls do)."""
@@ -317,7 +309,8 @@ class MessagesDecoder(ResponseDecoder):
             name=as_text(block.get("name")),
             metadata={name: value for name, value in block.items() if name not in known and value is not None},
         )
-        self._inputs[index] = as_object(block.get("input"))
+        given = block.get("input")
+        self._inputs[index] = as_json_text(given) if given else ""
 
     def _on_delta(self, index: int, delta: JsonObject) -> None:
         if foreign := self._foreign.get(index):
@@ -331,9 +324,9 @@ class MessagesDecoder(ResponseDecoder):
             case "signature_delta":
                 self.blocks.sign(index, as_text(delta.get("signature")))
             case "input_json_delta":
-                piece = as_text(delta.get("partial_json"))
+                piece = as_json_text(delta.get("partial_json"))
                 if piece:
-                    self._inputs[index] = {}
+                    self._inputs[index] = ""
                 self.blocks.call(index, arguments=piece)
             case "citations_delta":
                 self._on_citations(index, [delta.get("citation")])
@@ -351,7 +344,7 @@ class MessagesDecoder(ResponseDecoder):
         if citations := self._citations.pop(index, None):
             self.blocks.annotate(index, {"citations": citations})
         if given := self._inputs.pop(index, None):
-            self.blocks.call(index, arguments=to_json(given))
+            self.blocks.call(index, arguments=given)
         if index in self._thinking:
             self._thinking.discard(index)
             self.blocks.sign(index, "")  # servers like Anthropic sign with nothing, and want that back

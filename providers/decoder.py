@@ -5,9 +5,18 @@ from abc import ABC, abstractmethod
 
 from .blocks import BlockTracker
 from .endpoint import Endpoint
-from .errors import classify_inband, empty_answer, ended_early, not_understood, read_error, unusable
+from .errors import (
+    ServerSaid,
+    classify_inband,
+    empty_answer,
+    ended_early,
+    not_understood,
+    read_error,
+    read_stray_error,
+    unusable,
+)
 from .events import JsonObject, ResponseError, ResponseEvent
-from .json_values import parse_json, parse_object
+from .json_values import as_object, parse_json, parse_object
 from .sse import MAX_LINE_BYTES, JsonLinesReader, LineTooLongError, ServerEvent, SseReader
 
 DONE = "[DONE]"
@@ -53,15 +62,29 @@ class ResponseDecoder(ABC):
         """Take one event of a stream."""
         if self.blocks.ended:
             return []
+        self._take(event)
+        return self.blocks.take()
+
+    def _take(self, event: ServerEvent) -> None:
         if event.data.strip() == DONE:
             self.on_done_mark()
-        else:
-            value = parse_object(event.data)
-            if value is None:
-                self.unreadable = event.data[:_KEPT_FOR_MESSAGES]
-            elif not self._failed_in_band(value):
-                self.on_object(value, event.name)
-        return self.blocks.take()
+            return
+        value = parse_object(event.data)
+        if value is None:
+            self._on_unreadable(event)
+        elif not self._failed_in_band(value, event.name):
+            self.on_object(value, event.name)
+
+    def _on_unreadable(self, event: ServerEvent) -> None:
+        """Take data that is no JSON object: lines that lack the blank lines between them, or an error in words."""
+        lines = [line for line in event.data.split("\n") if line.strip()]
+        if len(lines) > 1 and all(line.strip() == DONE or parse_object(line) is not None for line in lines):
+            for line in lines:
+                self._take(ServerEvent(data=line, name=event.name))
+            return
+        self.unreadable = event.data[:_KEPT_FOR_MESSAGES]
+        if event.name.endswith(("error", "exception")):
+            self.blocks.fail(classify_inband(self.endpoint, ServerSaid(message=self.unreadable)))
 
     def whole(self, text: str) -> list[ResponseEvent]:
         """Take a JSON reply that came in one piece, as servers send that cannot stream."""
@@ -69,6 +92,8 @@ class ResponseDecoder(ABC):
             value = parse_json(text)
         except ValueError:
             return self.fail(not_understood(self.endpoint, text))
+        if isinstance(value, list) and value and all(isinstance(each, dict) for each in value):
+            return self._listed([as_object(each) for each in value], text)
         document = value if isinstance(value, dict) else {}
         if self._failed_in_band(document):
             return self.blocks.take()
@@ -77,6 +102,16 @@ class ResponseDecoder(ABC):
             return self.fail(classify_inband(self.endpoint, said) if said else not_understood(self.endpoint, text))
         self.on_end()
         return self.blocks.take()
+
+    def _listed(self, events: list[JsonObject], text: str) -> list[ResponseEvent]:
+        """Take a stream that came as one JSON list."""
+        for each in events:
+            if not self._failed_in_band(each):
+                self.on_object(each, "")
+        if not (self.blocks.started or self.blocks.ended):
+            said = read_error(events[0])
+            return self.fail(classify_inband(self.endpoint, said) if said else not_understood(self.endpoint, text))
+        return self.finish()
 
     def finish(self) -> list[ResponseEvent]:
         """The body is over."""
@@ -95,11 +130,9 @@ class ResponseDecoder(ABC):
         self.blocks.fail(error)
         return self.blocks.take()
 
-    def _failed_in_band(self, value: JsonObject) -> bool:
-        """True when the object reports an error: ``error`` is filled, whatever else is there."""
-        if not value.get("error"):
-            return False
-        said = read_error(value)
+    def _failed_in_band(self, value: JsonObject, name: str = "") -> bool:
+        """True when the object reports an error: ``error`` is filled, whatever else is there, or it is called one."""
+        said = read_error(value) if value.get("error") else read_stray_error(value, name)
         if said is None:
             return False
         self.before_failure(value)
@@ -122,6 +155,8 @@ class AnswerBody:
         self._limit = limit
         self._reader: SseReader | JsonLinesReader | None = None
         self._document = False
+        self._settled = False
+        """Whether a document has shown that it is no stream of lines."""
         self._kept = bytearray()
         """All of a document; of a stream only the beginning, to quote should there be no event in it."""
         self.events_seen = 0
@@ -136,12 +171,14 @@ class AnswerBody:
         self._kept += chunk
         if len(self._kept) > self._limit:
             return self._decoder.fail(unusable(self._decoder.endpoint, str(LineTooLongError(self._limit))))
-        beginning = b"" if self._document else bytes(self._kept).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        if self._document:
+            return self._after_first_line()
+        beginning = bytes(self._kept).removeprefix(codecs.BOM_UTF8).lstrip()[:1]
         if not beginning:
             return []
         if beginning in b"<[{" and not (self._json_lines and beginning == b"{"):
             self._document = True
-            return []
+            return self._after_first_line()
         self._reader = JsonLinesReader(self._limit) if beginning == b"{" else SseReader(self._limit)
         return self._read(self._reader, bytes(self._kept))
 
@@ -155,6 +192,20 @@ class AnswerBody:
         if self.events_seen == 0 and stray:
             return events + self._decoder.fail(not_understood(self._decoder.endpoint, stray))
         return events + self._decoder.finish()
+
+    def _after_first_line(self) -> list[ResponseEvent]:
+        """A document whose first line is an object by itself, with another one below it, is a stream of lines."""
+        if self._settled:
+            return []
+        first, _, rest = bytes(self._kept).removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")
+        following = rest.lstrip()[:1]
+        if not following:
+            return []
+        self._settled = True
+        if following != b"{" or parse_object(first.decode("utf-8", "replace")) is None:
+            return []
+        self._reader = JsonLinesReader(self._limit)
+        return self._read(self._reader, bytes(self._kept))
 
     def _read(self, reader: SseReader | JsonLinesReader, chunk: bytes) -> list[ResponseEvent]:
         try:

@@ -12,8 +12,9 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from .endpoint import Endpoint
+from .error_words import TYPES, kind_of_words
 from .events import ErrorKind, JsonObject, JsonValue, ResponseError
-from .json_values import as_count, as_object, as_text, mend_text, parse_json, to_json
+from .json_values import as_index, as_object, as_text, mend_text, parse_json, to_json
 from .redact import redact
 from .retry_after import seconds_to_wait
 
@@ -23,51 +24,6 @@ MESSAGE_CHARACTERS = 4000
 _RETRYABLE = frozenset(
     {ErrorKind.RATE_LIMIT, ErrorKind.OVERLOADED, ErrorKind.SERVER_ERROR, ErrorKind.NETWORK, ErrorKind.TIMEOUT}
 )
-
-_TEXTS: tuple[tuple[ErrorKind, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
-    for kind, pattern in (
-        (
-            ErrorKind.CONTEXT_OVERFLOW,
-            r"prompt is too long|prompt too long|input is too long|context_length_exceeded|exceed_context_size"
-            r"|exceed\w* (?:the |this )?(?:model'?s |available |max(?:imum)? )*context|maximum context length"
-            r"|context window (?:is )?exceed|maximum prompt length is"
-            r"|reduce the length of the (?:messages|prompt|input)"
-            r"|trying to keep the first|greater than the context length|tokens_limit_reached"
-            r"|input token count .{0,40}exceeds the maximum",
-        ),
-        (
-            ErrorKind.QUOTA,
-            r"insufficient[_ ](?:quota|balance|credits?|funds)|credit balance is too low|billing_hard_limit"
-            r"|exceeded your current quota(?!.*(?:retry in|RESOURCE_EXHAUSTED))|requires more credits",
-        ),
-        (
-            ErrorKind.AUTHENTICATION,
-            r"(?:incorrect|invalid|wrong|missing) (?:x-)?api[ -]?key|invalid_api_key|authentication_error"
-            r"|api key (?:is )?(?:not valid|invalid|missing)|no auth credentials",
-        ),
-        (
-            ErrorKind.INVALID_REQUEST,
-            r"requires --jinja|image input is not supported|does not support (?:image|multimodal|tool)",
-        ),
-        (ErrorKind.NOT_FOUND, r"model_not_found|not_found_error"),
-        (ErrorKind.RATE_LIMIT, r"rate_limit|rate limit|too many requests"),
-        (ErrorKind.OVERLOADED, r"overloaded|over capacity|loading model|insufficient_system_resource"),
-    )
-)
-"""Words that decide, in this order, where a client or server error carries them."""
-
-_TYPES: dict[str, ErrorKind] = {
-    "permission_error": ErrorKind.PERMISSION,
-    "billing_error": ErrorKind.QUOTA,
-    "timeout_error": ErrorKind.TIMEOUT,
-    "invalid_request_error": ErrorKind.INVALID_REQUEST,
-    "tool_use_failed": ErrorKind.INVALID_REQUEST,
-    "api_error": ErrorKind.SERVER_ERROR,
-    "server_error": ErrorKind.SERVER_ERROR,
-    "internal_server_error": ErrorKind.SERVER_ERROR,
-}
-"""Kinds of error objects that come without a status, inside a 200 stream."""
 
 _STATUSES: dict[int, ErrorKind] = {
     401: ErrorKind.AUTHENTICATION,
@@ -80,6 +36,10 @@ _STATUSES: dict[int, ErrorKind] = {
     504: ErrorKind.TIMEOUT,
     529: ErrorKind.OVERLOADED,
 }
+_SAYING = ("message", "detail", "Message", "msg", "error_message")
+"""Where error objects have their words."""
+_CODES = ("type", "code", "error_code", "error_type", "__type", "reason")
+"""Where they say what kind of error they are."""
 _NEVER_RETRIED = frozenset({501, 505})
 _CONFLICT = 409
 """An invalid request to look at, and yet worth another try."""
@@ -133,23 +93,37 @@ def read_error(value: JsonValue) -> ServerSaid | None:
         case {"error": dict(inner)} if inner:
             return _from_object(inner)
         case {"error": str(message)} if message:
-            return ServerSaid(message=message, code=_code(value, "type", "code"), status=_status(value))
+            return ServerSaid(message=message, code=_code(value), status=_status(value))
         case {"errors": [dict(first), *_]}:
             return _from_object(first)
-        case {"detail": _} | {"message": _}:
+        case {"error": [*_] as several} | {"errors": [*_] as several} if several:
+            return ServerSaid(message=_words(several), code=_code(value), status=_status(value))
+        case {"detail": dict(inner)} if "error" in inner:
+            return read_error(inner)
+        case {"base_resp": {"status_code": int(code), "status_msg": str(message)}} if code:  # MiniMax
+            return ServerSaid(message=message, code=str(code))
+        case {"detail": _} | {"message": _} | {"Message": _} | {"msg": _} | {"error_message": _}:
             return _from_object(value)
         case _:
             return None
 
 
+def read_stray_error(value: JsonObject, name: str) -> ServerSaid | None:
+    """The error in an event that says it is one by its name or kind, in whatever shape; None when it does not."""
+    kinds = (name, as_text(value.get("type")), as_text(value.get("object")))
+    if not any(kind.endswith(("error", "exception", "Exception")) for kind in kinds):
+        return None
+    return read_error(value) or ServerSaid(message=to_json(value))
+
+
 def _from_object(error: JsonObject) -> ServerSaid:
-    message = _words(error.get("message")) or _words(error.get("detail")) or to_json(error)
+    message = next((words for name in _SAYING if (words := _words(error.get(name)))), "") or to_json(error)
     metadata = as_object(error.get("metadata"))
     cause = _upstream_cause(metadata.get("raw"))
     if cause and cause not in message:
         provider = as_text(metadata.get("provider_name"))
         message = f"{message}: {provider + ': ' if provider else ''}{cause}"
-    return ServerSaid(message=message, code=_code(error, "type", "code"), status=_status(error))
+    return ServerSaid(message=message, code=_code(error), status=_status(error))
 
 
 def _words(value: JsonValue) -> str:
@@ -180,13 +154,13 @@ def _upstream_cause(raw: JsonValue) -> str:
     return nested.message if nested else _excerpt(raw)
 
 
-def _code(error: JsonObject, *names: str) -> str:
-    return " ".join(str(error[name]) for name in names if isinstance(error.get(name), str | int))
+def _code(error: JsonObject) -> str:
+    return " ".join(str(error[name]) for name in _CODES if isinstance(error.get(name), str | int))
 
 
 def _status(error: JsonObject) -> int | None:
-    for name in ("status_code", "raw_status_code", "code", "status"):
-        number = as_count(error.get(name))
+    for name in ("status_code", "raw_status_code", "code", "status", "StatusCode"):
+        number = as_index(error.get(name))
         if number is not None and 400 <= number < 600:
             return number
     return None
@@ -230,13 +204,13 @@ def _kind(said: ServerSaid, status: int | None) -> ErrorKind:
     decided = _STATUSES.get(status or 0)
     if decided is ErrorKind.AUTHENTICATION or decided is ErrorKind.QUOTA:
         return decided
-    for kind, pattern in _TEXTS:
-        if pattern.search(said.words):
-            return kind
+    spoken = kind_of_words(said.words)
+    if spoken is not None:
+        return spoken
     if decided is not None:
         return decided
     if status is None:
-        known = (_TYPES[word] for word in said.code.split() if word in _TYPES)
+        known = (TYPES[word] for word in said.code.split() if word in TYPES)
         return next(known, ErrorKind.SERVER_ERROR)
     if status < 400:
         return ErrorKind.PROTOCOL

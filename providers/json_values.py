@@ -60,6 +60,16 @@ def as_count(value: JsonValue) -> int | None:
             return None
 
 
+def as_index(value: JsonValue) -> int | None:
+    """A place in a list: a count, which some servers write as text."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else as_count(value)
+
+
+def as_json_text(value: JsonValue) -> str:
+    """JSON as text where a server may send it as a value: text as it is, an object written out, else nothing."""
+    return to_json(value) if isinstance(value, dict) else as_text(value)
+
+
 def first_count(source: Mapping[str, JsonValue], *names: str) -> int | None:
     """The first of the named members that is a count."""
     return next((count for name in names if (count := as_count(source.get(name))) is not None), None)

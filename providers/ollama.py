@@ -15,9 +15,9 @@ from .decoder import ResponseDecoder
 from .effort import ollama_effort
 from .endpoint import Endpoint
 from .errors import ResponseFailure
-from .events import InvalidArguments, JsonObject, Notice, ResponseError, ResponseEvent, StopReason
+from .events import InvalidArguments, JsonObject, Notice, ResponseError, ResponseEvent
 from .http import DialectProvider
-from .json_values import as_count, as_list, as_object, as_text, first_count, to_json
+from .json_values import as_count, as_json_text, as_list, as_object, as_text, first_count
 from .messages import (
     AssistantMessage,
     ChatRequest,
@@ -30,10 +30,11 @@ from .messages import (
     UserMessage,
 )
 from .openai_chat import OpenAIChat
+from .stop_reasons import stop_reason
 from .usage import ollama_usage
 
-STOP_REASONS: dict[str, StopReason] = {"stop": StopReason.END_TURN, "length": StopReason.MAX_TOKENS}
 _OPTIONS = "options"
+_THOUGHTS = ("thinking", "reasoning_content", "reasoning")
 _NO_SUCH_PATH = frozenset({404, 405})
 
 
@@ -230,7 +231,7 @@ class OllamaDecoder(ResponseDecoder):
         if message or event.get("done"):
             self.blocks.start(model=as_text(event.get("model")))
         # Imitations name thinking as Chat Completions do.
-        thinking = as_text(message.get("thinking")) or as_text(message.get("reasoning_content"))
+        thinking = next((said for name in _THOUGHTS if (said := as_text(message.get(name)))), "")
         self._on_prose(thinking, as_text(message.get("content")))
         for each in as_list(message.get("tool_calls")):
             self._on_call(as_object(each))
@@ -249,8 +250,7 @@ class OllamaDecoder(ResponseDecoder):
 
     def on_end(self) -> None:
         """The terminal event."""
-        reason = STOP_REASONS.get(self._reason, StopReason.OTHER) if self._reason else StopReason.END_TURN
-        self.blocks.end(reason, self._reason)
+        self.blocks.end(stop_reason(self._reason), self._reason)
 
     def _on_prose(self, thinking: str, text: str) -> None:
         if thinking:
@@ -269,6 +269,6 @@ class OllamaDecoder(ResponseDecoder):
             self._calls,
             call_id=as_text(call.get("id")),
             name=as_text(function.get("name")),
-            arguments=arguments if isinstance(arguments, str) else to_json(as_object(arguments)),
+            arguments=as_json_text(arguments),
         )
         self._calls += 1

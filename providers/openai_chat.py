@@ -8,10 +8,10 @@ or id, usage in any chunk, errors inside the stream, streams without a finish re
 from .decoder import ResponseDecoder
 from .effort import chat_effort
 from .endpoint import Endpoint
-from .errors import ServerSaid, classify_inband
+from .errors import ServerSaid, classify_inband, read_error
 from .events import InvalidArguments, JsonObject, JsonValue, Notice, StopReason
 from .http import DialectProvider
-from .json_values import as_count, as_list, as_object, as_text, to_json
+from .json_values import as_count, as_index, as_json_text, as_list, as_object, as_text, to_json
 from .messages import (
     AssistantMessage,
     ChatRequest,
@@ -24,30 +24,20 @@ from .messages import (
     ToolResultMessage,
     UserMessage,
 )
+from .stop_reasons import stop_reason
 from .usage import chat_usage
 
-STOP_REASONS: dict[str, StopReason] = {
-    "stop": StopReason.END_TURN,
-    "end_turn": StopReason.END_TURN,
-    "stop_sequence": StopReason.END_TURN,
-    "eos": StopReason.END_TURN,
-    "eos_token": StopReason.END_TURN,
-    "tool_calls": StopReason.TOOL_CALLS,
-    "tool_use": StopReason.TOOL_CALLS,
-    "function_call": StopReason.TOOL_CALLS,
-    "length": StopReason.MAX_TOKENS,
-    "max_tokens": StopReason.MAX_TOKENS,
-    "model_length": StopReason.MAX_TOKENS,
-    "content_filter": StopReason.CONTENT_FILTER,
-    "refusal": StopReason.REFUSAL,
-}
-_FAILED = frozenset({"error", "insufficient_system_resource"})
-"""Finish reasons that report a failure (OpenRouter, Mistral; DeepSeek)."""
+_FAILED = frozenset({"error", "insufficient_system_resource", "network_error"})
+"""Finish reasons that report a failure (OpenRouter, Mistral; DeepSeek; Z.ai)."""
 
 DETAILS = "reasoning_details"
 FIELD = "field"
 """Where a thinking block notes which field of the reply it came in."""
-_THOUGHTS = ("reasoning_content", "reasoning")
+_THOUGHTS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+"""Fields for thinking: most servers; OpenRouter, Groq, vLLM; GitHub Copilot; imitations of Ollama."""
+_THINKING_PARTS = frozenset({"thinking", "reasoning"})
+"""Parts of a list of content that hold thinking (Mistral; Databricks)."""
+_CALL_FIELDS = frozenset({"index", "id", "type", "function", "name", "arguments"})
 _TEXT, _THINKING = "text", "thinking"
 
 
@@ -195,6 +185,9 @@ class ChatDecoder(ResponseDecoder):
         self._finish = ""
         self._done = False
         self._refused = False
+        self._said: ServerSaid | None = None
+        """The error inside of a choice."""
+        self._by_deltas = False
         self._details = _Details()
         self._field = ""
 
@@ -212,6 +205,9 @@ class ChatDecoder(ResponseDecoder):
     def on_object(self, event: JsonObject, name: str) -> None:
         """Take a chunk."""
         choices = as_list(event.get("choices"))
+        if event.get("choices") is None and not event.get("usage") and (said := read_error(event)):
+            self.blocks.fail(classify_inband(self.endpoint, said))
+            return
         if choices or event.get("id") or event.get("model"):
             self.blocks.start(response_id=as_text(event.get("id")), model=as_text(event.get("model")))
         for each in choices:
@@ -234,34 +230,47 @@ class ChatDecoder(ResponseDecoder):
     def on_end(self) -> None:
         """The terminal event."""
         if self._finish in _FAILED:
-            said = ServerSaid(message=f"the server gave up the answer (finish reason {self._finish!r})")
-            self.blocks.fail(classify_inband(self.endpoint, said))
+            unsaid = ServerSaid(message=f"the server gave up the answer (finish reason {self._finish!r})")
+            self.blocks.fail(classify_inband(self.endpoint, self._said or unsaid))
             return
         if details := self._details.joined():
             self.blocks.annotate_latest({DETAILS: details})
-        reason = STOP_REASONS.get(self._finish.lower(), StopReason.OTHER) if self._finish else StopReason.END_TURN
+        reason = stop_reason(self._finish)
         if self._refused and reason is StopReason.END_TURN:
             reason = StopReason.REFUSAL
         self.blocks.end(reason, self._finish)
 
     def _on_choice(self, choice: JsonObject) -> None:
-        index = as_count(choice.get("index"))
+        index = as_index(choice.get("index"))
         if self._choice is None:
             self._choice = index
         if index not in (None, self._choice):
             return
-        delta = as_object(choice.get("delta")) or as_object(choice.get("message"))
+        self._on_delta(self._piece(choice))
+        if choice.get("error"):
+            self._said = read_error(choice) or self._said
+        self._finish = as_text(choice.get("finish_reason")) or self._finish
+
+    def _piece(self, choice: JsonObject) -> JsonObject:
+        """What a choice adds: a delta, or a message; one that sums up what came in deltas adds nothing."""
+        delta = as_object(choice.get("delta"))
+        if delta:
+            self._by_deltas = True
+            return delta
+        return {} if self._by_deltas and self.blocks.any_block else as_object(choice.get("message"))
+
+    def _on_delta(self, delta: JsonObject) -> None:
         self._on_thinking(delta)
         self._on_content(delta.get("content"))
         refusal = as_text(delta.get("refusal"))
         if refusal:
             self._refused = True
             self._on_text(refusal)
-        for call in as_list(delta.get("tool_calls")):
+        calls = delta.get("tool_calls")
+        for call in [calls] if isinstance(calls, dict) else as_list(calls):
             self._on_call(as_object(call))
         if legacy := as_object(delta.get("function_call")):
             self._on_call({"index": 0, "function": legacy})
-        self._finish = as_text(choice.get("finish_reason")) or self._finish
 
     def _on_text(self, piece: str) -> None:
         if piece:
@@ -278,17 +287,14 @@ class ChatDecoder(ResponseDecoder):
 
     def _on_content(self, content: JsonValue) -> None:
         """Text, or a list of parts of text and thinking."""
-        if isinstance(content, str):
-            self._on_text(content)
-        for part in map(as_object, as_list(content)):
+        for part in as_list(content) if isinstance(content, list) else [content]:
             match part:
-                case {"type": "thinking", "thinking": str(thought)}:
-                    self._on_thought(thought)
-                case {"type": "thinking"}:
-                    for inner in as_list(part.get("thinking")):
-                        self._on_thought(as_text(as_object(inner).get("text")))
+                case str():
+                    self._on_text(part)
+                case {"type": str(kind)} if kind in _THINKING_PARTS:
+                    self._on_thought(_words_of(part.get(kind) or part.get("summary") or part.get("text")))
                 case _:
-                    self._on_text(as_text(part.get("text")))
+                    self._on_text(as_text(as_object(part).get("text")))
 
     def _on_thinking(self, delta: JsonObject) -> None:
         """One of several fields; a server that fills more than one says the same thing in each."""
@@ -296,25 +302,39 @@ class ChatDecoder(ResponseDecoder):
         for detail in details:
             self._details.add(detail)
         in_details = "".join(as_text(each.get("text")) or as_text(each.get("summary")) for each in details)
-        field = next((name for name in _THOUGHTS if as_text(delta.get(name))), "")
-        self._on_thought(as_text(delta.get(field)) or in_details, field)
+        field = next((name for name in _THOUGHTS if _words_of(delta.get(name))), "")
+        self._on_thought(_words_of(delta.get(field)) or in_details, field)
 
     def _on_call(self, call: JsonObject) -> None:
-        function = as_object(call.get("function"))
-        arguments = function.get("arguments")
+        function = as_object(call.get("function")) or call
         self.blocks.close_prose()
         self.blocks.call(
-            as_count(call.get("index")),
+            as_index(call.get("index")),
             call_id=as_text(call.get("id")),
             name=as_text(function.get("name")),
-            arguments=to_json(arguments) if isinstance(arguments, dict) else as_text(arguments),
-            metadata={name: value for name, value in call.items() if name not in ("index", "id", "type", "function")},
+            arguments=as_json_text(function.get("arguments")),
+            metadata={name: value for name, value in call.items() if name not in _CALL_FIELDS},
         )
 
     def _on_usage(self, event: JsonObject) -> None:
-        report = as_object(event.get("usage")) or as_object(as_object(event.get("x_groq")).get("usage"))
+        choices = [as_object(each) for each in as_list(event.get("choices"))]
+        holders = [event, as_object(event.get("x_groq")), *choices]  # in a choice: Moonshot
+        report = next((found for each in holders if (found := as_object(each.get("usage")))), None)
         if report:
             self.blocks.usage(chat_usage(report))
+
+
+def _words_of(value: JsonValue) -> str:
+    """The text in a piece of prose: text itself, an object that holds some, or a list of such."""
+    match value:
+        case str():
+            return value
+        case dict():
+            return as_text(value.get("text")) or as_text(value.get("content"))
+        case list():
+            return "".join(map(_words_of, value))
+        case _:
+            return ""
 
 
 class _Details:

@@ -11,7 +11,7 @@ from .endpoint import Endpoint
 from .errors import ServerSaid, classify_inband, read_error
 from .events import InvalidArguments, JsonObject, StopReason
 from .http import DialectProvider
-from .json_values import as_count, as_list, as_object, as_text, to_json
+from .json_values import as_index, as_json_text, as_list, as_object, as_text, to_json
 from .messages import (
     AssistantBlock,
     AssistantMessage,
@@ -25,6 +25,7 @@ from .messages import (
     ToolResultMessage,
     UserMessage,
 )
+from .stop_reasons import stop_reason
 from .usage import responses_usage
 
 ENCRYPTED = "reasoning.encrypted_content"
@@ -35,11 +36,11 @@ MAX_ID_CHARACTERS = 64
 
 _WITHOUT_REASONING = ("gpt-3", "gpt-4", "chatgpt-4")
 """Models that refuse to be asked for encrypted reasoning."""
-_INCOMPLETE: dict[str, StopReason] = {
-    "max_output_tokens": StopReason.MAX_TOKENS,
-    "content_filter": StopReason.CONTENT_FILTER,
-}
+_STATUSES = frozenset({"completed", "incomplete", "failed", "cancelled"})
+"""What a response as a whole may be at its end."""
 _ITEM = "item"
+_BEYOND = 1_000_000
+"""Where the places begin of items that only the list at the end of a response has."""
 
 
 class OpenAIResponses(DialectProvider):
@@ -157,6 +158,10 @@ class ResponsesDecoder(ResponseDecoder):
         self._refused = False
         self._thinking: dict[int, tuple[str, int, int]] = {}
         """The part of each reasoning item that is open."""
+        self._whole_texts: list[tuple[int, str, bool]] = []
+        """Parts at their end, for an answer that came in no other way."""
+        self._heard: set[str] = set()
+        """Ids of the calls that came by themselves."""
         self._received: dict[int, list[str]] = {}
         """The pieces of each item's content: the whole item at its end only adds what they lack."""
 
@@ -167,9 +172,9 @@ class ResponsesDecoder(ResponseDecoder):
 
     def on_object(self, event: JsonObject, name: str) -> None:
         """Take an event. Kinds that are not known mean nothing; what matters of them is in their item."""
-        at = as_count(event.get("output_index")) or 0
+        at = as_index(event.get("output_index")) or 0
         kind = as_text(event.get("type")) or name
-        piece = as_text(event.get("delta"))
+        piece = as_text(event.get("delta")) or as_text(as_object(event.get("delta")).get("text"))
         match kind.removeprefix("response."):
             case "created" | "in_progress" | "queued":
                 self._on_response(as_object(event.get("response")))
@@ -179,14 +184,20 @@ class ResponsesDecoder(ResponseDecoder):
                 self._on_item(at, as_object(event.get("item")))
             case "output_text.delta" | "refusal.delta" as which:
                 self._on_text(at, piece, refused=which == "refusal.delta")
-            case "reasoning_summary_text.delta":
-                self._on_thought(at, ("summary", at, as_count(event.get("summary_index")) or 0), piece)
-            case "reasoning_text.delta":
-                self._on_thought(at, ("content", at, as_count(event.get("content_index")) or 0), piece)
+            case "reasoning_summary_text.delta" | "reasoning_summary.delta":
+                self._on_thought(at, ("summary", at, as_index(event.get("summary_index")) or 0), piece)
+            case "reasoning_text.delta" | "reasoning_content.delta" | "reasoning.delta":
+                self._on_thought(at, ("content", at, as_index(event.get("content_index")) or 0), piece)
             case "function_call_arguments.delta" | "custom_tool_call_input.delta":
                 self._on_arguments(at, piece)
-            case "completed" | "incomplete" | "failed" | "cancelled" as status:
-                self._on_last(as_object(event.get("response")), status)
+            case "output_text.done" | "refusal.done" as which:
+                whole = as_text(event.get("text")) or as_text(event.get("refusal"))
+                self._whole_texts.append((at, whole, which == "refusal.done"))
+            case "function_call_arguments.done" | "custom_tool_call_input.done":
+                whole = as_json_text(event.get("arguments")) or as_text(event.get("input"))
+                self._on_arguments(at, self._missing(at, whole))
+            case "completed" | "incomplete" | "failed" | "cancelled" | "done" as status:
+                self._on_last(as_object(event.get("response")), "completed" if status == "done" else status)
             case "error":
                 self._fail(event)
             case _:
@@ -204,7 +215,7 @@ class ResponsesDecoder(ResponseDecoder):
         raw = f"{self._status}:{self._reason}" if self._reason else self._status
         match self._status:
             case "incomplete":
-                stop = _INCOMPLETE.get(self._reason, StopReason.OTHER)
+                stop = stop_reason(self._reason) if self._reason else StopReason.OTHER
             case "completed":
                 stop = StopReason.REFUSAL if self._refused else StopReason.END_TURN
             case _:
@@ -217,17 +228,28 @@ class ResponsesDecoder(ResponseDecoder):
             self.blocks.usage(responses_usage(report))
 
     def _on_last(self, response: JsonObject, status: str) -> None:
-        """The response as a whole. Its items are read only when none came by themselves."""
+        """The response as a whole, with the items that did not come by themselves; its own status counts."""
         self._on_response(response)
-        if not self.blocks.any_block:
-            for at, item in enumerate(as_list(response.get("output"))):
-                self._on_item(at, as_object(item))
+        self._on_rest([as_object(item) for item in as_list(response.get("output"))])
+        said = as_text(response.get("status"))
+        status = said if said in _STATUSES else status
         self._reason = as_text(as_object(response.get("incomplete_details")).get("reason"))
         if status == "failed":
             self._fail(response)
             return
         self._status = status
         self.on_end()
+
+    def _on_rest(self, items: list[JsonObject]) -> None:
+        """What only the list at the end has: everything, or calls that were never told before."""
+        if not (items or self.blocks.any_block):
+            for at, whole, refused in self._whole_texts:
+                self._on_text(at, whole, refused=refused)
+        silent = not self.blocks.any_block
+        for at, item in enumerate(items, start=0 if silent else _BEYOND):
+            unheard = bool(_call_id(item)) and _call_id(item) not in self._heard
+            if silent or (item.get("type") in ("function_call", "custom_tool_call") and unheard):
+                self._on_item(at, item)
 
     def _fail(self, holder: JsonObject) -> None:
         """``error`` events carry the error themselves, failed responses in ``error``."""
@@ -236,6 +258,7 @@ class ResponsesDecoder(ResponseDecoder):
 
     def _on_item_start(self, at: int, item: JsonObject) -> None:
         if item.get("type") in ("function_call", "custom_tool_call"):
+            self._heard.add(_call_id(item))
             self.blocks.call(at, call_id=_call_id(item), name=as_text(item.get("name")))
 
     def _on_item(self, at: int, item: JsonObject) -> None:
@@ -251,6 +274,7 @@ class ResponsesDecoder(ResponseDecoder):
                 pass
             case kind:
                 self.blocks.opaque(kind, item)
+        self._received.pop(at, None)  # without an ``output_index`` the next item has the same place
 
     def _on_message(self, at: int, item: JsonObject) -> None:
         parts = [as_object(part) for part in as_list(item.get("content"))]
@@ -274,7 +298,8 @@ class ResponsesDecoder(ResponseDecoder):
         self.blocks.close(key)
 
     def _on_call(self, at: int, item: JsonObject) -> None:
-        rest = self._missing(at, as_text(item.get("arguments")) or as_text(item.get("input")))
+        self._heard.add(_call_id(item))
+        rest = self._missing(at, as_json_text(item.get("arguments")) or as_text(item.get("input")))
         extras: JsonObject = {
             name: value for name, value in item.items() if name not in _CALL_FIELDS and value is not None
         }

@@ -15,7 +15,7 @@ _USD_PER_TICK = Decimal("1e-10")
 def chat_usage(report: JsonObject) -> Usage:
     """Usage of OpenAI Chat Completions and its look-alikes: cached tokens are inside ``prompt_tokens``."""
     details = as_object(report.get("prompt_tokens_details"))
-    prompt = as_count(report.get("prompt_tokens"))
+    prompt = first_count(report, "prompt_tokens", "input_tokens")
     read = _first(
         as_count(details.get("cached_tokens")),
         first_count(report, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"),
@@ -24,7 +24,7 @@ def chat_usage(report: JsonObject) -> Usage:
         first_count(details, "cache_write_tokens", "cache_creation_tokens"),
         first_count(report, "cache_creation_input_tokens"),
     )
-    output = as_count(report.get("completion_tokens"))
+    output = first_count(report, "completion_tokens", "output_tokens")
     thinking = as_count(as_object(report.get("completion_tokens_details")).get("reasoning_tokens"))
     total = as_count(report.get("total_tokens"))
     if output is not None and prompt is not None and thinking and total == prompt + output + thinking:
