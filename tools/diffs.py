@@ -29,12 +29,12 @@ class Diff:
         return f"{added} {removed}" if self.added and self.removed else removed if self.removed else added
 
 
-def unified_diff(before: str, after: str, path: str, *, created: bool = False) -> Diff:
+def unified_diff(before: str, after: str, path: str, *, created: bool = False, deleted: bool = False) -> Diff:
     """The diff from ``before`` to ``after``, with ``\\n`` line ends whatever those of the texts are."""
     old, new, groups = changed_lines(before, after)
     if not groups:
         return Diff(text="", added=0, removed=0)
-    shown = ["--- /dev/null" if created else f"--- a/{path}", f"+++ b/{path}"]
+    shown = ["--- /dev/null" if created else f"--- a/{path}", "+++ /dev/null" if deleted else f"+++ b/{path}"]
     for group in groups:
         shown += _hunk(old, new, group)
     added, removed = (sum(change[k + 1] - change[k] for group in groups for change in group) for k in (2, 0))
