@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from .base import Approve, Emit, Mode, ToolSchema
 from .bounds import clipped
-from .events import ApprovalRequested, ApprovalResolved, Decision, Outcome, ToolRunFinished, ToolRunStarted
+from .events import ApprovalRequested, ApprovalResolved, Outcome, ToolRunFinished, ToolRunStarted
 from .failures import ToolFailure
+from .narrowing import answered
 from .policy import Policy, Request, Ruling, Verdict
 from .process import child_environment
 from .registry import TOOLS
@@ -132,8 +133,7 @@ class LocalToolbox:
         if verdict.decision is Ruling.ASK and plan.needs_approval:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
             self._policy.learn(request, verdict, answer.decision)
-            if answer.decision is Decision.DENY:
-                raise _denied(answer)
+            plan = answered(plan, answer, context)
         return await plan.run()
 
 
@@ -174,15 +174,6 @@ def _question(request: Request, verdict: Verdict, plan: Plan, *, title: str, run
         reason=f"{where}{verdict.why} (rule: {verdict.rule})",
         pattern=None if verdict.pattern is None else displayable(verdict.pattern),
         preview=reveal(clipped(plan.preview, _PREVIEW_BYTES)),
-    )
-
-
-def _denied(answer: ApprovalResolved) -> ToolFailure:
-    comment = f' They say: "{answer.comment.strip()}".' if answer.comment.strip() else ""
-    return ToolFailure(
-        f"The person declined this call; nothing was done.{comment} Do not repeat it unchanged.",
-        outcome=Outcome.DENIED,
-        summary="denied",
     )
 
 
