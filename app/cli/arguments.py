@@ -48,7 +48,7 @@ A command wins over a folder of the same name: write ./run for the folder.
 {EXIT_CODES}"""
 
 COMMANDS = frozenset({"run", "models", "doctor", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config", "--record"})
+_WITH_VALUE = frozenset({"--model", "--config", "--record", "--mode"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +107,11 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def _add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", metavar="PROVIDER/MODEL", help="the model to use, for example ollama/qwen3-coder:30b"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=("plan", "ask", "accept-edits", "auto"),
+        help="what runs unasked: nothing that changes (plan), reads (ask), edits too, or commands too, in the sandbox",
     )
     parser.add_argument("--continue", action="store_true", dest="resume", help="go on with the folder's last session")
     parser.add_argument(

@@ -133,11 +133,8 @@ class DiffPane(LinePane):
         if not self._changes:
             return None
         newest = self._changes[-1].key
-        return (
-            next((each.key for each in self._changes if each.key.approval_id == newest.approval_id), newest)
-            if (newest.approval_id)
-            else newest
-        )
+        asked = [each.key for each in self._changes if newest.approval_id == each.key.approval_id != ""]
+        return asked[0] if asked else newest
 
     # ---- answers to hunks
 
@@ -149,6 +146,11 @@ class DiffPane(LinePane):
             return None
         diff = source if isinstance(source, TextDiff) else self._subject.diff
         return Standing(self._key, source, diff, self._hunk, self._subject.answers[self._hunk])
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What was said of each hunk that is shown."""
+        return self._subject.answers
 
     def diffs_of(self, approval_id: str) -> list[TextDiff]:
         """The files a question wants to change, in order."""

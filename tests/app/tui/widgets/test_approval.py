@@ -202,7 +202,7 @@ async def test_all_keys_fit_on_the_screen(size: tuple[int, int]):
             pilot, question(pattern="a very long pattern that goes on and on for ever and ever *", preview=DIFF)
         )
         row = next(row for row in asked.app.screen_text() if "y once" in row)
-    assert row.rstrip().endswith("c comment")
+    assert row.rstrip().endswith("h hunk by hunk")
 
 
 @pytest.mark.parametrize(("width", "spelled_out"), [(80, True), (140, False)])
