@@ -53,7 +53,7 @@ def _to_model(review: HunkReviewed) -> str:
 
 
 def _in_chat(review: HunkReviewed) -> str:
-    comment = f": {review.comment}" if review.comment else "."
+    comment = f': "{review.comment}".' if review.comment else "."
     match review.verdict:
         case ReviewVerdict.REVERTED:
             return f"You took back {_place(review)}{comment} The model hears of it with your next prompt."

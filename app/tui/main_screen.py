@@ -173,6 +173,7 @@ class MainScreen(Screen[None]):
         if pane is not None:
             self._show(pane)
         context: Context = "approval" if isinstance(event.widget, ApprovalBar) else "prompt"
+        self.query_one(ApprovalBar).fold(self.query_one(ReviewPane).has_focus_within)
         self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
 
     def _show(self, pane: str) -> None:

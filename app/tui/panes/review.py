@@ -60,7 +60,7 @@ class ReviewPane(Vertical):
         standing = self._diff.standing
         if standing is not None and not standing.key.approval_id:
             self._written_for = standing
-            self._bar.ask("reject", "why (may be empty); Enter takes the hunk back on disk, Esc keeps it")
+            self._bar.ask("reject", "why? The model hears it with your next prompt. May be empty.")
             return
         self._judge(accepted=False)
 
@@ -68,7 +68,7 @@ class ReviewPane(Vertical):
         """Write a word about the hunk."""
         if (standing := self._answerable()) is not None:
             self._written_for = standing
-            self._bar.ask("comment", "what the model shall know; Enter keeps it, Esc leaves", standing.answer.comment)
+            self._bar.ask("comment", "what the model shall know", standing.answer.comment)
 
     def action_edit(self) -> None:
         """Write the new lines of a proposed hunk."""
@@ -283,8 +283,11 @@ class ReviewPane(Vertical):
 
     def _keys(self) -> list[KeyWord]:
         standing = self._diff.standing
-        if self._bar.writing:
+        if self._bar.purpose == "lines":
             return self._named("hunk.save", "hunk.edit_externally", also=[KeyWord("Esc", "back")])
+        if self._bar.writing:
+            done = "take the hunk back on disk" if self._bar.purpose == "reject" else "keep the comment"
+            return [KeyWord("Enter", done), KeyWord("Esc", "leave it")]
         if standing is None:
             return []
         if standing.diff.cut:

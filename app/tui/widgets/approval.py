@@ -98,6 +98,7 @@ class ApprovalBar(Vertical, can_focus=True):
         self._top = 0
         self._confirming = False
         self._mistyped = False
+        self._folded = False
         self.display = False
 
     def compose(self) -> ComposeResult:
@@ -140,6 +141,13 @@ class ApprovalBar(Vertical, can_focus=True):
             self.post_message(self.Appeared(question))
         elif self.is_mounted:
             self._fill_title(question)
+
+    def fold(self, folded: bool) -> None:
+        """Show only what asks, while its hunks are answered elsewhere: the diff needs the rows, and no key works here."""
+        if folded != self._folded:
+            self._folded = folded
+            if self.question is not None:
+                self._fill(self.question)
 
     # ---- answers
 
@@ -280,7 +288,7 @@ class ApprovalBar(Vertical, can_focus=True):
 
     def _fill_preview(self) -> None:
         preview = self.query_one("#approval-preview", Static)
-        preview.display = bool(self._rows)
+        preview.display = bool(self._rows) and not self._folded
         rows = self._preview_rows()
         self._top = max(0, min(self._top, len(self._rows) - rows))
         preview.styles.height = rows + (len(self._rows) > rows)
@@ -299,6 +307,10 @@ class ApprovalBar(Vertical, can_focus=True):
         return min(room, len(self._rows))
 
     def _fill_keys(self, question: ApprovalRequested) -> None:
+        if self._folded:
+            words = Content.assemble(("Esc", "bold $accent"), " ", ("back to the whole question", "$text"))
+            self.query_one("#approval-keys", Static).update(words, layout=False)
+            return
         self.query_one("#approval-keys", Static).update(
             keys_content(question, self._table, self.size.width, self._signs, **self._entry()), layout=False
         )
@@ -367,7 +379,7 @@ def title_content(question: ApprovalRequested, width: int, signs: Signs, others:
 
 def _pattern_room(width: int) -> int:
     """Cells left for the pattern when all other keys and their words stand beside it."""
-    return max(8, width - 78)
+    return max(8, width - 70)
 
 
 def revealed_line(text: str) -> str:
@@ -406,7 +418,7 @@ def keys_content(
             "approval.always": f'always "{pattern}"' if question.pattern is not None else "",
             "approval.deny": "no",
             "approval.comment": "comment",
-            "approval.hunks": "hunk by hunk" if has_hunks(question) else "",
+            "approval.hunks": "hunks" if has_hunks(question) else "",
         }
         keys = [(key_label(table[id].keys[0]), word) for id, word in words.items() if word and table[id].keys]
     return Content("   ").join(Content.assemble((key, "bold $accent"), " ", (word, "$text")) for key, word in keys)

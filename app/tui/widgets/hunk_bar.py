@@ -103,6 +103,11 @@ class HunkBar(Vertical):
         yield lines
 
     @property
+    def purpose(self) -> str:
+        """What is being written: ``lines``, or what the words are for; empty when nothing is."""
+        return self._purpose
+
+    @property
     def writing(self) -> bool:
         """Whether something is being written."""
         return bool(self._purpose)

@@ -34,7 +34,7 @@ async def test_a_rejected_hunk_is_taken_back_and_the_next_request_carries_the_co
     assert session.state.files[0].after == "old\n"
     notice = session.state.transcript[-1]
     assert isinstance(notice, NoticeEntry)
-    assert notice.message.startswith("You took back hunk 2 of 3 in a.py: keep it")
+    assert notice.message.startswith('You took back hunk 2 of 3 in a.py: "keep it".')
     session.submit("go on")
     await session.wait_idle()
     sent = last_prompt(provider)

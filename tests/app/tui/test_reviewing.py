@@ -153,7 +153,7 @@ async def test_a_finished_hunk_is_taken_back_and_the_next_prompt_tells_the_model
         await desk.when(lambda: bool(session.state.untold_reviews))
         assert (tmp_path / "a.py").read_text() == WITHOUT_30
         assert "hunk 2/2" in header(desk) or "hunk 1/2" in header(desk)
-        assert "You took back hunk 2 of 3 in a.py: no thanks" in desk.text("chat")
+        assert 'You took back hunk 2 of 3 in a.py: "no thanks".' in desk.text("chat")
         await press(desk, "escape")
         await desk.type("go on")
         await desk.idle()
