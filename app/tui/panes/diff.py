@@ -304,6 +304,8 @@ class DiffPane(LinePane):
         if self._own_scroll:
             return
         self.following = False
+        if round(old_value) > self.max_scroll_y:
+            return  # the pane grew or the diff shrank: nobody scrolled
         firsts = self._sheet.firsts if self._sheet is not None else []
         top = round(new_value) + 1
         hunk = max((place for place, first in enumerate(firsts) if first <= top), default=0)

@@ -143,7 +143,7 @@ class ApprovalBar(Vertical, can_focus=True):
             self._fill_title(question)
 
     def fold(self, folded: bool) -> None:
-        """Show only what asks, while its hunks are answered elsewhere: the diff needs the rows, and no key works here."""
+        """Show only what asks while its hunks are answered: the diff needs the rows, and no key works here then."""
         if folded != self._folded:
             self._folded = folded
             if self.question is not None:
