@@ -405,7 +405,7 @@ def keys_content(
         keys = [("Enter", "no, with this comment"), ("Esc", "back")]
     elif confirming:
         word = elide(revealed_line(question.confirm), max(8, width - 50), signs.more)
-        keys = [("Enter", f'yes, once "{word}" stands there'), ("Esc", "no answer")]
+        keys = [("Enter", "yes"), ("Esc", "no answer")]
         keys = [("", f'That is not "{word}".'), *keys] if mistyped else keys
     elif question.confirm:
         word = elide(revealed_line(question.confirm), max(8, width - 50), signs.more)
