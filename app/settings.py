@@ -26,6 +26,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSourc
 from ..providers.base import ModelRef, Price, ProviderConfigError
 from ..providers.presets import preset_of_url
 from ..providers.registry import DEFAULT_KIND, ProviderConfig, choose_preset
+from ..tools.base import Mode
 from ..tools.policy import Rule
 from .config_file import (
     ConfigFile,
@@ -161,6 +162,8 @@ class FileTables(BaseModel):
     policy: PolicyTable = PolicyTable()
     keys: Annotated[dict[str, Words], BeforeValidator(_flat)] = {}
     """Keys of an action, by its id; they replace the usual ones."""
+    mode: Mode = Mode.ASK
+    """How much runs unasked when a session begins."""
     theme: str | None = None
     ascii: bool = False
     """Only signs that every terminal has."""

@@ -68,3 +68,12 @@ class Toolbox(Protocol):
         own bound (a quarter of the model's window).
         """
         ...
+
+    async def revert_hunk(self, *, run_id: str, path: str, left: str | None, wanted: str | None, emit: Emit) -> str:
+        """Take a part of a finished change back on disk. Returns why that cannot be; empty when it is done.
+
+        ``left`` is the file's text as the session left it, ``wanted`` the same without that part (None: no file).
+        What anybody changed elsewhere in the file since stays; where they changed the part itself, nothing is
+        done. Emits ``FileChanged``.
+        """
+        ...

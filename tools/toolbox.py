@@ -11,17 +11,20 @@ from pydantic import ValidationError
 
 from .base import Approve, Emit, Mode, ToolSchema
 from .bounds import clipped
-from .events import ApprovalRequested, ApprovalResolved, Decision, Outcome, ToolRunFinished, ToolRunStarted
+from .changing import planned_changes
+from .events import ApprovalRequested, ApprovalResolved, Outcome, ToolRunFinished, ToolRunStarted
 from .failures import ToolFailure
+from .narrowing import answered
 from .policy import Policy, Request, Ruling, Verdict
 from .process import child_environment
 from .registry import TOOLS
+from .reverting import Reversal, reverted
 from .safe_text import reveal, safe_line
 from .schemas import argument_problems, schema_of
 from .seen_files import SeenFiles
-from .text_file import displayable
+from .text_file import decode, displayable
 from .tool import Plan, Tool, ToolContext, ToolResult
-from .workspace import Workspace
+from .workspace import Change, Workspace
 
 _TITLE_CHARACTERS = 300
 _PREVIEW_BYTES = 200_000
@@ -84,15 +87,7 @@ class LocalToolbox:
         try:
             tool = self._tool(name)
             limit = min(tool.max_bytes, max_result_bytes or tool.max_bytes)
-            context = ToolContext(
-                run_id=run_id,
-                workspace=self._workspace,
-                seen=self._seen,
-                environment=self._environment,
-                output_folder=self._output_folder,
-                emit=emit,
-                max_bytes=limit,
-            )
+            context = self._context(run_id, emit, limit)
             result = await self._call(tool, arguments, context, clock.paused_by(approve))
         except ToolFailure as failure:
             result = ToolResult(content=failure.message, summary=failure.summary, outcome=failure.outcome)
@@ -109,6 +104,33 @@ class LocalToolbox:
             summary=result.summary,
             duration_s=clock.seconds(),
             exit_status=result.exit_status,
+        )
+
+    async def revert_hunk(self, *, run_id: str, path: str, left: str | None, wanted: str | None, emit: Emit) -> str:
+        """Take a part of a finished change back: see ``base.Toolbox.revert_hunk``."""
+        context = self._context(run_id, emit, _ERROR_BYTES)
+        try:
+            place = self._workspace.resolve(path)
+            disk = self._workspace.read(place) if place.exists else None
+            shown = displayable(place.shown)
+            after = await asyncio.to_thread(reverted, disk, Reversal(left=left, wanted=wanted), shown)
+            await planned_changes([Change(place=place, before=disk, after=after)], context).run()
+        except ToolFailure as failure:
+            return failure.message
+        present = None if disk is None else decode(disk)
+        if present is not None and displayable(present.text) != left:
+            self._seen.forget(place)  # it holds a person's lines that the model has never been shown
+        return ""
+
+    def _context(self, run_id: str, emit: Emit, max_bytes: int) -> ToolContext:
+        return ToolContext(
+            run_id=run_id,
+            workspace=self._workspace,
+            seen=self._seen,
+            environment=self._environment,
+            output_folder=self._output_folder,
+            emit=emit,
+            max_bytes=max_bytes,
         )
 
     def _tool(self, name: str) -> Tool[Any]:
@@ -132,8 +154,7 @@ class LocalToolbox:
         if verdict.decision is Ruling.ASK and plan.needs_approval:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
             self._policy.learn(request, verdict, answer.decision)
-            if answer.decision is Decision.DENY:
-                raise _denied(answer)
+            plan = answered(plan, answer, context)
         return await plan.run()
 
 
@@ -174,15 +195,6 @@ def _question(request: Request, verdict: Verdict, plan: Plan, *, title: str, run
         reason=f"{where}{verdict.why} (rule: {verdict.rule})",
         pattern=None if verdict.pattern is None else displayable(verdict.pattern),
         preview=reveal(clipped(plan.preview, _PREVIEW_BYTES)),
-    )
-
-
-def _denied(answer: ApprovalResolved) -> ToolFailure:
-    comment = f' They say: "{answer.comment.strip()}".' if answer.comment.strip() else ""
-    return ToolFailure(
-        f"The person declined this call; nothing was done.{comment} Do not repeat it unchanged.",
-        outcome=Outcome.DENIED,
-        summary="denied",
     )
 
 

@@ -49,7 +49,7 @@ A command wins over a folder of the same name: write ./run for the folder.
 {EXIT_CODES}"""
 
 COMMANDS = frozenset({"run", "models", "doctor", "sessions", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume"})
+_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume", "--mode"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,11 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
     going_on.add_argument("--continue", action="store_true", dest="resume", help="go on with the folder's last session")
     going_on.add_argument(
         "--resume", dest="session", metavar="ID", help="go on with this session (see patchbay sessions list)"
+    )
+    parser.add_argument(
+        "--mode",
+        choices=("plan", "ask", "accept-edits", "auto"),
+        help="what runs unasked: nothing that changes (plan), reads (ask), edits too, or commands too, in the sandbox",
     )
     parser.add_argument(
         "--record",

@@ -23,6 +23,7 @@ from ...providers.learnt import Learnt
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
+from ...tools.base import Mode
 from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
 from ..engine.events import NoticeLevel, ProvidersListed
@@ -209,6 +210,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
     )
     session = Session(journal.bus, parts)
+    _select_mode(session, settings.mode)
     runtime = Runtime(
         session=session,
         directory=directory,
@@ -225,6 +227,17 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     for warning in (*journal.warnings, *settings.warnings):
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
+
+
+def _select_mode(session: Session, wished: Mode) -> None:
+    """Begin in the mode wished for; one that cannot be had here is said and the person is asked instead.
+
+    Also tells the session what protects it, so that the bar is true from the first frame.
+    """
+    problem = session.select_mode(wished)
+    if problem:
+        session.select_mode(Mode.ASK)
+        session.notice(f"Mode {wished} cannot be chosen: {problem} Mode {Mode.ASK} holds.", NoticeLevel.WARNING)
 
 
 def _open_log(folder: Path | None) -> ExchangeLog:

@@ -30,7 +30,13 @@ def interactive_command(options: argparse.Namespace) -> int:
     has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not has_terminal and not from_make:
         raise SettingsError('there is no terminal here. Use patchbay run -p "..." for a prompt without a screen.')
-    settings = load_settings(folder, environ=os.environ, trusted=options.trust, config_file=options.config)
+    settings = load_settings(
+        folder,
+        environ=os.environ,
+        overrides={"mode": options.mode},
+        trusted=options.trust,
+        config_file=options.config,
+    )
     wish = Wish(
         folder=folder,
         model=options.model,

@@ -32,7 +32,7 @@ def run_command(options: argparse.Namespace) -> int:
         settings = load_settings(
             folder,
             environ=os.environ,
-            overrides={"step_limit": options.max_steps},
+            overrides={"step_limit": options.max_steps, "mode": options.mode},
             trusted=options.trust,
             config_file=options.config,
         )

@@ -42,7 +42,8 @@ def history(state: SessionState) -> tuple[Message, ...]:
     for entry in state.transcript:
         match entry:
             case PromptEntry():
-                messages.append(UserMessage(blocks=(TextBlock(text=entry.text),)))
+                text = f"{entry.note}\n\n{entry.text}" if entry.note else entry.text
+                messages.append(UserMessage(blocks=(TextBlock(text=text),)))
             case AnswerEntry():
                 messages.extend(_answer(entry, runs))
             case _:

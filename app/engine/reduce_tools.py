@@ -107,6 +107,7 @@ def _file_changed(state: SessionState, event: FileChanged) -> SessionState:
         after=event.after,
         created=event.created if known is None else known.created,
         changes=1 if known is None else known.changes + 1,
+        deleted=event.deleted,
     )
     others = tuple(each for each in state.files if each.path != event.path)
     now = state.revisions

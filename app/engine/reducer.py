@@ -8,6 +8,7 @@ from .events import (
     CallPriced,
     CostSource,
     EffortSelected,
+    HunkReviewed,
     ModelSelected,
     ModeSelected,
     NoticeLevel,
@@ -27,6 +28,7 @@ from .events import (
 )
 from .reduce_answer import reduce_response
 from .reduce_tools import reduce_tool
+from .reviews import review_note, reviewed
 from .state import AnswerEntry, Entry, NoticeEntry, PromptEntry, Revisions, SessionState, SwitchEntry, Totals
 
 
@@ -42,17 +44,16 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _began(state, stamped)
         case ModelSelected() | EffortSelected() | ModeSelected():
             return _selected(state, event, at)
-        case PromptQueued():
-            entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
-            return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
-        case PromptSubmitted():
-            return _prompt_submitted(state, event, at)
+        case PromptQueued() | PromptSubmitted():
+            return _prompted(state, event, at)
         case TurnStarted() | TurnEnded():
             return _turn_moved(state, event, at)
         case RequestStarted():
             return _request_started(state, event, at)
         case RetryScheduled():
             return _retry_scheduled(state, event)
+        case HunkReviewed():
+            return replace(reviewed(state, event, at), revisions=bumped(state, chat=1, files=1, status=1))
         case CallPriced():
             return _call_priced(state, event)
         case NoticePosted():
@@ -103,10 +104,15 @@ def _selected(state: SessionState, event: ModelSelected | EffortSelected | ModeS
     return with_entry(state, SwitchEntry(ref=event.model.ref, at=at)) if switched else state
 
 
-def _prompt_submitted(state: SessionState, event: PromptSubmitted, at: float) -> SessionState:
+def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted, at: float) -> SessionState:
+    """A prompt waits, or becomes part of the conversation and takes the reviews since the last one with it."""
+    if isinstance(event, PromptQueued):
+        entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
+        return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
-    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
-    return with_entry(replace(state, queued=queued), entry)
+    note = review_note(state.untold_reviews)
+    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note)
+    return with_entry(replace(state, queued=queued, untold_reviews=()), entry)
 
 
 def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) -> SessionState:

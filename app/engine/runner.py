@@ -45,7 +45,7 @@ from .ids import new_id
 from .ledger import CostOf, priced
 from .recovery import NoRecovery, Recovery, in_words
 from .state import AnswerEntry, SessionState, ToolCallPart, estimate_tokens
-from .system_prompt import RULES, surroundings
+from .system_prompt import RULES, mode_note, surroundings
 from .worker import read_stream
 
 BYTES_PER_TOKEN = 3
@@ -295,7 +295,8 @@ class TurnRunner:
             model=model.ref.model,
             messages=messages,
             system=RULES,
-            system_tail=surroundings(Path(self._state.folder), date.fromtimestamp(self._bus.now)),
+            system_tail=surroundings(Path(self._state.folder), date.fromtimestamp(self._bus.now))
+            + mode_note(self._state.mode),
             tools=self._tools,
             max_tokens=_output_limit(model),
             effort=self._state.effort,

@@ -9,17 +9,20 @@ from ...providers.base import ModelInfo
 from ...providers.events import ErrorKind, ResponseError
 from ...providers.messages import Effort
 from ...tools.base import Mode, Toolbox
-from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome
+from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome, ToolEvent
 from .bus import MessageBus
 from .closing import closing_events
 from .events import (
     EffortSelected,
+    HunkReviewed,
     ModelSelected,
     ModeSelected,
     NoticeLevel,
     NoticePosted,
     PromptQueued,
     PromptSubmitted,
+    ReviewVerdict,
+    ToolActivity,
     TurnEnded,
     TurnOutcome,
 )
@@ -125,6 +128,28 @@ class Session:
         if not problem:
             self.bus.publish(ModeSelected(mode=mode, protection=self._toolbox.protection()))
         return problem
+
+    async def review(self, review: HunkReviewed, *, left: str | None = None, wanted: str | None = None) -> str:
+        """Take a person's word on a hunk of a finished change. Returns why that cannot be; empty when it is done.
+
+        ``REVERTED`` changes the file: ``left`` is its text as the session left it, ``wanted`` the same without the
+        hunk (None: no file). The lines of anybody else are never touched.
+        """
+        if review.verdict is ReviewVerdict.REVERTED:
+            if self.busy:
+                return "A turn is running: wait for its end, or stop it, before you take a hunk back."
+            problem = await self._toolbox.revert_hunk(
+                run_id=new_id("review"), path=review.path, left=left, wanted=wanted, emit=self._publish_review
+            )
+            if problem:
+                return problem
+        self.bus.publish(review)
+        await self._durable()
+        return ""
+
+    def _publish_review(self, event: ToolEvent) -> None:
+        """What a review did to a file. No turn, request or call of a model stands behind it."""
+        self.bus.publish(ToolActivity(turn_id="", request_id="", part_index=0, event=event))
 
     def resolve(
         self, approval_id: str, decision: Decision, comment: str = "", hunks: tuple[HunkAnswer, ...] = ()

@@ -16,7 +16,7 @@ from ...providers.events import InvalidArguments, JsonObject, ResponseError, Sto
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
-from .events import Cost, NoticeLevel, RetryScheduled
+from .events import Cost, HunkReviewed, NoticeLevel, RetryScheduled
 
 
 class StreamText:
@@ -111,6 +111,8 @@ class PromptEntry:
     prompt_id: str
     text: str
     at: float
+    note: str = ""
+    """What the model is told before the text: the reviews since the prompt before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +185,8 @@ class FileDiff:
     created: bool
     changes: int
     """How many times it was changed."""
+    deleted: bool = False
+    """True when there is no file now; ``after`` is None then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +259,10 @@ class SessionState:
     """What bounds commands now, in a word or two; empty before anybody looked."""
     todos: tuple[TodoItem, ...] = ()
     """The model's plan, as it wrote it last."""
+    reviews: tuple[HunkReviewed, ...] = ()
+    """What was said of hunks that still stand."""
+    untold_reviews: tuple[HunkReviewed, ...] = ()
+    """What the next prompt will tell the model."""
     totals: Totals = field(default_factory=Totals)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""

@@ -20,7 +20,7 @@ from textual.binding import Binding
 from textual.keys import Keys
 from textual.widgets import TextArea
 
-Context: TypeAlias = Literal["global", "chat", "diff", "tools", "prompt", "approval", "switcher"]
+Context: TypeAlias = Literal["global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "switcher"]
 """Where an action works: everywhere, or while that part of the screen has the focus."""
 
 CONTEXT_TITLES: Mapping[Context, str] = {
@@ -29,6 +29,8 @@ CONTEXT_TITLES: Mapping[Context, str] = {
     "approval": "A question that waits",
     "chat": "Chat",
     "diff": "Diff",
+    "review": "A hunk of the diff",
+    "hunk": "Lines of a hunk, while you write them",
     "tools": "Tool log",
     "switcher": "Model switcher",
 }
@@ -90,6 +92,14 @@ ACTIONS: tuple[Action, ...] = (
         argument="[level]",
         hint="effort",
     ),
+    Action(
+        id="session.next_mode",
+        title="What runs unasked",
+        keys=("f5",),
+        slash="mode",
+        argument="[name]",
+        hint="mode",
+    ),
     Action(id="session.show_cost", title="What this session cost", slash="cost"),
     Action(id="session.show_tokens", title="Tokens of this session", slash="tokens"),
     Action(id="view.next_pane", title="Next pane", keys=("tab",), hint="panes", show=True),
@@ -121,6 +131,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="approval.always", title="Yes, always for this pattern", keys=("p",), context="approval", hint="always"),
     Action(id="approval.deny", title="No", keys=("n",), context="approval", hint="no"),
     Action(id="approval.comment", title="No, and say why", keys=("c",), context="approval", hint="comment"),
+    Action(id="approval.hunks", title="Answer hunk by hunk", keys=("h",), context="approval", hint="hunk by hunk"),
     Action(id="chat.next", title="Next message", keys=("j",), context="chat"),
     Action(id="chat.previous", title="Previous message", keys=("k",), context="chat"),
     Action(id="chat.unfold", title="Unfold or fold", keys=("enter", "space"), context="chat", hint="unfold", show=True),
@@ -137,6 +148,28 @@ ACTIONS: tuple[Action, ...] = (
         show=True,
     ),
     Action(id="diff.follow", title="Follow the newest change", keys=("f",), context="diff", hint="follow"),
+    Action(id="review.accept", title="Accept the hunk", keys=("a",), context="review", hint="accept"),
+    Action(
+        id="review.reject",
+        title="Reject it; on disk: take it back",
+        keys=("r",),
+        context="review",
+        hint="reject",
+    ),
+    Action(id="review.edit", title="Write the proposed lines anew", keys=("e",), context="review", hint="edit"),
+    Action(id="review.comment", title="Say something about the hunk", keys=("c",), context="review", hint="comment"),
+    Action(id="review.clear", title="Take the answer back", keys=("u",), context="review", hint="clear"),
+    Action(id="review.accept_rest", title="Accept the rest", keys=("A",), context="review", hint="accept rest"),
+    Action(id="review.reject_rest", title="Reject the rest", keys=("R",), context="review", hint="reject rest"),
+    Action(
+        id="review.apply",
+        title="Send the answers",
+        keys=("enter",),
+        context="review",
+        hint="apply",
+    ),
+    Action(id="hunk.save", title="Keep these lines", keys=("ctrl+s",), context="hunk", hint="keep"),
+    Action(id="hunk.edit_externally", title="Write in $EDITOR", keys=("ctrl+g",), context="hunk", hint="editor"),
     Action(id="tools.next", title="Next run", keys=("j",), context="tools", hint="next run", show=True),
     Action(id="tools.previous", title="Previous run", keys=("k",), context="tools"),
     Action(
@@ -275,7 +308,11 @@ _EDITING_KEYS = frozenset(
 
 def _together(one: Context, other: Context) -> bool:
     """Whether two contexts can get the same key press. The switcher is modal: nothing works beside it."""
-    return one == other or ("global" in (one, other) and "switcher" not in (one, other))
+    return (
+        one == other
+        or {one, other} == {"diff", "review"}
+        or ("global" in (one, other) and "switcher" not in (one, other))
+    )
 
 
 def _checked_key(action: Action, key: str) -> str:

@@ -62,6 +62,7 @@ class TextDiff:
     path: str = ""
     """The file a parsed diff names, "" when it names none."""
     created: bool = False
+    deleted: bool = False
     cut: bool = False
     """True when a parsed diff is not whole."""
 
@@ -316,6 +317,7 @@ class _Parser:
                     removed=signs["-"],
                     path=before if after in ("", _NO_FILE) else after,
                     created=before == _NO_FILE,
+                    deleted=after == _NO_FILE,
                     cut=self._cut,
                 )
             )

@@ -25,8 +25,10 @@ from .control import Control, Ending, Preferences
 from .effort import choose_effort
 from .external_editor import EditorError, edit_text
 from .git_branch import git_branch
+from .mode import choose_mode
 from .panes.chat import ChatPane
 from .panes.diff import DiffPane
+from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
 from .spending import cost_report, token_report
@@ -90,7 +92,7 @@ class MainScreen(Screen[None]):
                 yield ChatPane(signs=self._signs, retry_hint=f"{retry} asks again", id="chat")
             yield Rule("vertical", id="rule")
             with Vertical(id="side"):
-                yield DiffPane(signs=self._signs, id="diff")
+                yield ReviewPane(self._session, self.table, signs=self._signs, id="review")
                 yield Rule(id="split")
                 yield ToolLogPane(signs=self._signs, id="tools")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
@@ -171,6 +173,7 @@ class MainScreen(Screen[None]):
         if pane is not None:
             self._show(pane)
         context: Context = "approval" if isinstance(event.widget, ApprovalBar) else "prompt"
+        self.query_one(ApprovalBar).fold(self.query_one(ReviewPane).has_focus_within)
         self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
 
     def _show(self, pane: str) -> None:
@@ -214,6 +217,8 @@ class MainScreen(Screen[None]):
                 self._set_theme(theme)
             case "session.next_effort", str(effort) if effort:
                 self.notify(choose_effort(self._session, effort), markup=False)
+            case "session.next_mode", str(mode) if mode:
+                self.notify(choose_mode(self._session, mode), markup=False)
             case _:
                 self.call_later(self.run_action, name)
 
@@ -240,6 +245,11 @@ class MainScreen(Screen[None]):
     def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
         """A person's answer to the question that waits."""
         self._session.resolve(event.approval_id, event.decision, event.comment)
+
+    def on_approval_bar_hunks_wanted(self) -> None:
+        """The question is answered hunk by hunk, where its diff stands."""
+        self.query_one(DiffPane).follow_newest()
+        self._go("diff")
 
     def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
         """A click on a tab."""
@@ -297,6 +307,10 @@ class MainScreen(Screen[None]):
     def action_next_effort(self) -> None:
         """More thinking; after the most comes the provider's own choice again."""
         self.notify(choose_effort(self._session), timeout=3, markup=False)
+
+    def action_next_mode(self) -> None:
+        """The next mode; one that cannot be had is skipped, and why is said."""
+        self.notify(choose_mode(self._session), timeout=4, markup=False)
 
     def action_show_cost(self) -> None:
         """What the session cost, as a notice."""

@@ -16,7 +16,7 @@ from patchbay.providers.base import ModelInfo, ModelRef, Price, Provider, Provid
 from patchbay.providers.events import Usage
 from patchbay.providers.scripted import ScriptedProvider
 from patchbay.tools.base import Approve, Emit, Mode, ToolSchema
-from patchbay.tools.events import ApprovalRequested, Outcome, ToolRunFinished, ToolRunStarted
+from patchbay.tools.events import ApprovalRequested, FileChanged, Outcome, ToolRunFinished, ToolRunStarted
 
 PRICE = Price(input_per_mtok=Decimal("3"), output_per_mtok=Decimal("15"))
 
@@ -57,6 +57,8 @@ class FakeToolbox:
         self.bounds: list[int | None] = []
         self.mode = Mode.ASK
         self.sandboxed = True
+        self.reverted: list[tuple[str, str | None, str | None]] = []
+        self.revert_problem = ""
 
     def select_mode(self, mode: Mode) -> str:
         if mode is Mode.AUTO and not self.sandboxed:
@@ -87,6 +89,13 @@ class FakeToolbox:
         emit(ToolRunStarted(run_id=run_id, name=name, title=str(arguments)))
         content = await self._behaviours[name](arguments, emit, approve)
         return finished(run_id, Outcome.OK, content)
+
+    async def revert_hunk(self, *, run_id: str, path: str, left: str | None, wanted: str | None, emit: Emit) -> str:
+        self.reverted.append((path, left, wanted))
+        if self.revert_problem:
+            return self.revert_problem
+        emit(FileChanged(run_id=run_id, path=path, before=left, after=wanted, deleted=wanted is None))
+        return ""
 
 
 def finished(run_id: str, outcome: Outcome, content: str) -> ToolRunFinished:

@@ -14,6 +14,7 @@ from patchbay.tools.events import (
     ApprovalResolved,
     Decision,
     FileChanged,
+    HunkAnswer,
     ToolEvent,
     ToolRunFinished,
     ToolRunStarted,
@@ -31,6 +32,7 @@ class Bench:
     remembered: list[str]
     answer: Decision = Decision.ONCE
     comment: str = ""
+    hunks: tuple[HunkAnswer, ...] = ()
     while_asked: Any = None
     events: list[ToolEvent] = field(default_factory=list)
     asked: list[ApprovalRequested] = field(default_factory=list)
@@ -41,7 +43,11 @@ class Bench:
         if self.while_asked is not None:
             self.while_asked()
         return ApprovalResolved(
-            approval_id=question.approval_id, run_id=question.run_id, decision=self.answer, comment=self.comment
+            approval_id=question.approval_id,
+            run_id=question.run_id,
+            decision=self.answer,
+            comment=self.comment,
+            hunks=self.hunks,
         )
 
     async def run(self, name: str, max_result_bytes: int | None = None, **arguments: Any) -> ToolRunFinished:

@@ -5,41 +5,48 @@ person goes elsewhere; a question that waits for an answer with a diff in it com
 *proposed*.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import BindingType
 from textual.geometry import Offset, Region
+from textual.message import Message
 from textual.strip import Strip
 
 from ....tools.events import ApprovalRequested
 from ....tools.safe_text import safe_line
+from ...engine.events import HunkReviewed
 from ...engine.state import FileDiff, SessionState
 from ..actions import bindings
-from ..diffing import TextDiff, diff_texts, parse_unified
+from ..diffing import Hunk, TextDiff
 from ..transcript.base import LinePane
 from ..transcript.palette import ASCII_SIGNS, UNICODE_SIGNS, Look, Signs
 from ..transcript.rows import MUTED, Span, elide
-from .diff_sheet import Sheet, Subject
+from .diff_changes import EMPTY, Change, Key, end_of, proposed_changes, subject_of
+from .diff_sheet import Sheet, Subject, answer_sign
+from .hunks import Answer, Answers, Tally, verdicts
 
 WIDE = 100
 """Columns (with the scrollbar) from which two texts fit side by side."""
-EMPTY = "No changes yet. What the model edits shows up here, hunk by hunk."
 
 
-class _Key(NamedTuple):
-    """Which change: of a file, or proposed by a question."""
+class Standing(NamedTuple):
+    """The hunk a person looks at, and the change it is part of."""
 
-    path: str
-    approval_id: str = ""
-
-
-class _Change(NamedTuple):
-    """A change that can be shown; a file's hunks are only looked for when it is."""
-
-    key: _Key
+    key: Key
     source: FileDiff | TextDiff
+    diff: TextDiff
+    """Its hunks, as they were proposed or as they happened."""
+    hunk: int
+    answer: Answer
+
+    @property
+    def lines(self) -> Hunk:
+        """The hunk itself."""
+        return self.diff.hunks[self.hunk]
 
 
 class DiffPane(LinePane):
@@ -47,9 +54,13 @@ class DiffPane(LinePane):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("diff")]
 
+    class Moved(Message):
+        """Another hunk is looked at, or something else was said of it."""
+
     def __init__(
         self,
         *,
+        answers: Answers | None = None,
         signs: Signs = UNICODE_SIGNS,
         name: str | None = None,
         id: str | None = None,
@@ -59,10 +70,12 @@ class DiffPane(LinePane):
         self.following = False
         self.side_by_side = False
         """What the person asked for; a narrow pane stays unified."""
+        self._answers = answers or Answers()
+        self._reviews: tuple[HunkReviewed, ...] = ()
         self._files: tuple[FileDiff, ...] = ()
         self._approvals: tuple[ApprovalRequested, ...] = ()
-        self._changes: list[_Change] = []
-        self._key: _Key | None = None
+        self._changes: list[Change] = []
+        self._key: Key | None = None
         self._pinned = False
         """True while a person looks at a change of their own choice."""
         self._hunk = 0
@@ -74,31 +87,38 @@ class DiffPane(LinePane):
 
     def sync(self, state: SessionState) -> None:
         """Show what changed; nothing happens unless files or questions did."""
+        if state.reviews is not self._reviews:
+            self._reviews = state.reviews
+            if state.files is self._files:
+                self.answers_changed()
         if state.files is self._files and state.approvals is self._approvals:
             return
         before = {change.key: change for change in self._changes}
         known = {change.key.approval_id for change in self._changes}
         self._files, self._approvals = state.files, state.approvals
-        proposed = [change for approval in state.approvals for change in _proposed(approval)]
+        proposed = [change for approval in state.approvals for change in proposed_changes(approval)]
         # The oldest question is answered first, so it is the nearest; a question never changes.
-        self._changes = [_Change(_Key(file.path), file) for file in state.files]
-        self._changes += [before.get(change.key, change) for change in reversed(proposed)]
+        self._changes = [Change(Key(file.path), file) for file in state.files]
+        for approval in reversed(state.approvals):
+            mine = [change for change in proposed if change.key.approval_id == approval.approval_id]
+            self._changes += [before.get(change.key, change) for change in mine]
+        self._answers.keep({approval.approval_id for approval in state.approvals})
         now = {change.key: change.source for change in self._changes}
         self._pinned &= self._key in now and all(change.key.approval_id in known for change in proposed)
-        key = self._key if self._pinned else next(reversed(now), None)
+        key = self._key if self._pinned else self._front()
         if key is None or key != self._key or now[key] is not before[key].source:
             self._show(key, keep=self._pinned)
         else:
             self._refresh_header()
 
-    def _show(self, key: _Key | None, *, hunk: int | None = None, keep: bool = False) -> None:
+    def _show(self, key: Key | None, *, hunk: int | None = None, keep: bool = False) -> None:
         """Show a change from one of its hunks: the given one, or the first that was not there before."""
         old, same = self._subject, key == self._key
         top = self.scroll_offset.y if same and keep else 0
         self._key = key
         self._pinned &= key is not None
         source = next((change.source for change in self._changes if change.key == key), None)
-        self._subject = _subject(key, source)
+        self._subject = self._answered(subject_of(key, source))
         hunks = self._subject.diff.hunks
         if keep and same:
             hunk = self._hunk
@@ -107,6 +127,66 @@ class DiffPane(LinePane):
             hunk = next((place for place, each in enumerate(hunks) if each.lines not in seen), 0)
         self._hunk = max(0, min(hunk % len(hunks) if hunks and hunk < 0 else hunk, len(hunks) - 1))
         self._lay_out(top, to_hunk=not (keep and same))
+
+    def _front(self) -> Key | None:
+        """What comes first: the first file of the oldest question, else the newest change."""
+        if not self._changes:
+            return None
+        newest = self._changes[-1].key
+        asked = [each.key for each in self._changes if newest.approval_id == each.key.approval_id != ""]
+        return asked[0] if asked else newest
+
+    # ---- answers to hunks
+
+    @property
+    def standing(self) -> Standing | None:
+        """The hunk that is looked at; None when nothing shown can be answered."""
+        source = next((change.source for change in self._changes if change.key == self._key), None)
+        if self._key is None or source is None or not self._subject.diff.hunks:
+            return None
+        diff = source if isinstance(source, TextDiff) else self._subject.diff
+        return Standing(self._key, source, diff, self._hunk, self._subject.answers[self._hunk])
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What was said of each hunk that is shown."""
+        return self._subject.answers
+
+    def diffs_of(self, approval_id: str) -> list[TextDiff]:
+        """The files a question wants to change, in order."""
+        sources = (change.source for change in self._changes if change.key.approval_id == approval_id)
+        return [source for source in sources if isinstance(source, TextDiff)]
+
+    def answers_changed(self) -> None:
+        """Mark the hunks anew; the view stays where it is."""
+        source = next((change.source for change in self._changes if change.key == self._key), None)
+        diff = source if isinstance(source, TextDiff) else self._subject.diff
+        self._subject = self._answered(replace(self._subject, diff=diff))
+        self._lay_out(self.scroll_offset.y, to_hunk=False)
+
+    def show_hunk(self, key: Key, hunk: int) -> None:
+        """Go to a hunk of a change that can be shown."""
+        if key == self._key:
+            self._go_to_hunk(hunk)
+        elif any(change.key == key for change in self._changes):
+            self._pinned = True
+            self._show(key, hunk=hunk)
+
+    def _answered(self, subject: Subject) -> Subject:
+        """The subject with what was said of its hunks."""
+        diff, key = subject.diff, self._key
+        if key is None or not diff.hunks:
+            return subject
+        if not key.approval_id:
+            return replace(subject, answers=tuple(verdicts(key.path, diff, self._reviews)))
+        answers = tuple(self._answers.of(key.approval_id, key.path, number) for number in range(len(diff.hunks)))
+        return replace(subject, diff=self._answers.shown(key.approval_id, diff), answers=answers)
+
+    def _tally(self) -> Tally:
+        if self._key is not None and self._key.approval_id:
+            return self._answers.tally(self._key.approval_id, self.diffs_of(self._key.approval_id))
+        accepted = sum(answer.accepted is True for answer in self._subject.answers)
+        return Tally(accepted=accepted)
 
     # ---- what a person does
 
@@ -141,7 +221,7 @@ class DiffPane(LinePane):
         """Show the newest change, now and from now on."""
         self._pinned = False
         if self._changes:
-            self._show(self._changes[-1].key)
+            self._show(self._front())
 
     action_next = next_hunk
     action_previous = previous_hunk
@@ -178,6 +258,7 @@ class DiffPane(LinePane):
         self._scroll_keeping_hunk(self._hunk_row())
         self._strips.clear()
         self.refresh()
+        self.post_message(self.Moved())
 
     # ---- rows: the header, then the sheet
 
@@ -204,6 +285,7 @@ class DiffPane(LinePane):
         self.rows_changed(1 + len(self._sheet.rows), news=False)
         self._scroll_keeping_hunk(self._hunk_row() if to_hunk else top)
         self.refresh()
+        self.post_message(self.Moved())
 
     def _hunk_row(self) -> int:
         """Where to scroll for the current hunk: under the header, with the row before it."""
@@ -222,12 +304,15 @@ class DiffPane(LinePane):
         if self._own_scroll:
             return
         self.following = False
+        if round(old_value) > self.max_scroll_y:
+            return  # the pane grew or the diff shrank: nobody scrolled
         firsts = self._sheet.firsts if self._sheet is not None else []
         top = round(new_value) + 1
         hunk = max((place for place, first in enumerate(firsts) if first <= top), default=0)
         if firsts and round(old_value) != round(new_value) and hunk != self._hunk:
             self._hunk = hunk
             self._strips.clear()
+            self.post_message(self.Moved())
 
     def palette_changed(self) -> None:
         """Strips were made with the old colours."""
@@ -280,7 +365,7 @@ class DiffPane(LinePane):
         left = self._header_words()
         right = self._header_counts()
         taken = sum(cell_len(text) for text, _ in (*left, *right)) + 3
-        path = _end_of(safe_line(self._subject.path), max(8, self.content_width - taken), self.signs.more)
+        path = end_of(safe_line(self._subject.path), max(8, self.content_width - taken), self.signs.more)
         gap = max(2, self.content_width - taken - cell_len(path) + 2)
         spans: list[Span] = [
             (f" {path}", Look(role="accent", bold=True)),
@@ -298,6 +383,8 @@ class DiffPane(LinePane):
             spans.append(("  proposed", Look(role="warn", bold=True)))
         if diff.created:
             spans.append(("  new file", MUTED))
+        if diff.deleted:
+            spans.append(("  deleted", Look(role="removed")))
         if diff.added or diff.removed:
             spans += [(f"  +{diff.added:,}", Look(role="added")), (f" {minus}{diff.removed:,}", Look(role="removed"))]
         return spans
@@ -310,45 +397,22 @@ class DiffPane(LinePane):
             ]
         hunks = len(self._subject.diff.hunks)
         words = f"hunk {self._hunk + 1}/{hunks}  " if hunks else ""
-        newest = self._changes[-1].key
-        newer: list[Span] = [("newer  ", Look(role="accent"))] if self._key != newest else []
-        return [*newer, (f"{words}file {self._place() + 1}/{len(self._changes)}", MUTED)]
+        asked = self._key.approval_id if self._key is not None else ""
+        group = [change.key for change in self._changes if change.key.approval_id == asked]
+        place = next((place for place, key in enumerate(group, 1) if key == self._key), 1)
+        front = self._front()
+        behind = front is not None and (asked != front.approval_id or (not asked and self._key != front))
+        newer: list[Span] = [("newer  ", Look(role="accent"))] if behind else []
+        return [*newer, *self._header_answers(), (f"{words}file {place}/{len(group)}", MUTED)]
 
-
-def _proposed(approval: ApprovalRequested) -> list[_Change]:
-    """The files of a question's diff; none when its preview is no diff (a command)."""
-    return [_Change(_Key(diff.path, approval.approval_id), diff) for diff in parse_unified(approval.preview)]
-
-
-def _subject(key: _Key | None, source: FileDiff | TextDiff | None) -> Subject:
-    if key is None or source is None:
-        return Subject(path="", diff=TextDiff(), words=EMPTY)
-    if isinstance(source, TextDiff):
-        return Subject(path=key.path or "?", diff=source, proposed=True)
-    if source.after is None or (source.before is None and not source.created):
-        return Subject(
-            path=key.path, diff=TextDiff(), words="Changed. It is binary or too large to be shown as a diff."
+    def _header_answers(self) -> list[Span]:
+        """The answers so far, each by its sign and how often."""
+        counts: Sequence[tuple[int, Answer]] = tuple(
+            zip(self._tally()[:3], (Answer(True), Answer(False), Answer(True, text="")), strict=True)
         )
-    before = source.before or ""
-    diff = diff_texts(before, source.after)
-    diff = TextDiff(hunks=diff.hunks, added=diff.added, removed=diff.removed, path=key.path, created=source.created)
-    if diff.hunks:
-        words = _line_ends(before, source.after)
-    else:
-        words = "The file is empty." if source.created else "Nothing differs any more from before this session."
-    return Subject(path=key.path, diff=diff, before=before, after=source.after, words=words)
-
-
-def _line_ends(before: str, after: str) -> str:
-    """Words for a difference that cannot be seen."""
-    old, new = ("CRLF" if "\r\n" in text else "LF" for text in (before, after))
-    return f"Line ends changed from {old} to {new}." if old != new and before and after else ""
-
-
-def _end_of(path: str, room: int, more: str) -> str:
-    """A path on at most ``room`` cells; its end says more than its beginning."""
-    if cell_len(path) <= room:
-        return path
-    while path and cell_len(path) > room - cell_len(more):
-        path = path[1:]
-    return more + path
+        spans: list[Span] = []
+        for count, answer in counts:
+            sign = answer_sign(answer, self.signs)
+            if count and sign is not None:
+                spans.append((f"{sign[0]}{count} ", sign[1]))
+        return [*spans, (" ", MUTED)] if spans else []

@@ -18,6 +18,7 @@ from ..diffing import DiffLine, Hunk, TextDiff, side_by_side
 from ..transcript.code import CodeState, Highlighter, highlighter_for_path
 from ..transcript.palette import ASCII_SIGNS, Look, Palette, Signs
 from ..transcript.rows import MUTED, Line, Span, break_text, expand_tabs, plain_line, wrap
+from .hunks import Answer
 
 MOST_LINES = 5000
 """Lines of one file that are laid out; a person who wants more opens the file."""
@@ -41,6 +42,8 @@ class Subject:
     """The whole texts, for colours that depend on what stands above a hunk; empty when only the diff is known."""
     words: str = ""
     """What to say instead of hunks: binary, too large, nothing left to see."""
+    answers: tuple[Answer, ...] = ()
+    """What was said of each hunk; empty when nothing can be."""
 
 
 class _Cell(NamedTuple):
@@ -100,6 +103,7 @@ class Sheet:
         self._wide = wide
         self._width = width
         self._hunks = subject.diff.hunks
+        self._answers = subject.answers
         self._digits = max(3, max((len(str(_last_number(hunk))) for hunk in self._hunks), default=0))
         self._sides = _sides(subject)
         self._minus = "-" if signs == ASCII_SIGNS else "−"
@@ -127,14 +131,26 @@ class Sheet:
     def paint(self, row: int, palette: Palette, selected: int) -> Strip:
         """The strip of a row; the hunk ``selected`` has a mark at its left."""
         laid = self.rows[row]
-        if laid.left is None and laid.right is None:
+        if laid.left is None and laid.right is None and laid.hunk < 0:
             return Strip([Segment(text, palette.style(look)) for text, look in laid.words])
-        mark: Span = (self._signs.bar if laid.hunk == selected else " ", Look(role="accent"))
+        mark = self._mark(laid.hunk, row, selected)
+        if laid.left is None and laid.right is None:
+            return Strip([Segment(text, palette.style(look)) for text, look in (mark, *laid.words)])
         left_room, right_room = self._rooms()
         spans: list[Span] = [mark, *self._cell(laid.left, laid.hunk, left_room, old=True)]
         if self._wide:
             spans += [(self._signs.column, MUTED), *self._cell(laid.right, laid.hunk, right_room, old=False)]
         return Strip([Segment(text, palette.style(look)) for text, look in spans])
+
+    def _mark(self, hunk: int, row: int, selected: int) -> Span:
+        """The first cell of a row: the answer on the hunk's first one, else whether it is the selected hunk."""
+        sign = answer_sign(self._answer(hunk), self._signs)
+        if sign is not None and row == self.firsts[hunk]:
+            return sign
+        return (self._signs.bar if hunk == selected else " ", Look(role="accent"))
+
+    def _answer(self, hunk: int) -> Answer:
+        return self._answers[hunk] if 0 <= hunk < len(self._answers) else Answer()
 
     # ---- layout
 
@@ -156,6 +172,7 @@ class Sheet:
                 dots = self._signs.dot * 3
                 yield _Row(words=((f" {dots} {gap:,} unchanged lines{heading}"[: self._width], MUTED),))
             yield from self._hunk_rows(index, hunk.lines[:budget])
+            yield from self._comment_rows(index)
             budget -= len(hunk.lines)
             end = hunk.old_start + sum(line.sign != "+" for line in hunk.lines)
             if budget <= 0:
@@ -182,6 +199,14 @@ class Sheet:
             lefts, rights = self._cells(left, left_room), self._cells(right, right_room)
             yield from (_Row(hunk, one, other) for one, other in zip_longest(lefts, rights))
 
+    def _comment_rows(self, hunk: int) -> Iterator[_Row]:
+        comment = self._answer(hunk).comment
+        if comment:
+            first: Span = (f" {self._signs.switch} ", Look(role="warn", bold=True))
+            words = plain_line(safe_line(comment), Look(role="warn"))
+            for row in wrap(words, self._width - 1, first=(first,), rest=(("   ", MUTED),)):
+                yield _Row(hunk=hunk, words=row.spans)
+
     def _cells(self, line: DiffLine | None, room: int) -> list[_Cell]:
         return [] if line is None else [_Cell(line, part) for part in range(len(self._cuts(line, room)))]
 
@@ -197,7 +222,8 @@ class Sheet:
             yield " " * (self._digits + 3 + room), Look()
             return
         line = cell.line
-        on = _BACKGROUNDS[line.sign]
+        left_out = self._answer(hunk).accepted is False
+        on = "" if left_out else _BACKGROUNDS[line.sign]
         number = line.old if line.sign == "-" or (old and self._wide) else line.new
         shown = f"{number:>{self._digits}}" if cell.part == 0 else " " * self._digits
         sign = self._minus if line.sign == "-" else line.sign
@@ -206,7 +232,7 @@ class Sheet:
         used = 0
         for text, look in self._parts(line, hunk, room)[cell.part]:
             used += cell_len(text)
-            yield text, look._replace(on=on)
+            yield text, Look(role="muted", strike=line.sign == "+") if left_out else look._replace(on=on)
         yield " " * (room - used), Look(on=on)
 
     def _parts(self, line: DiffLine, hunk: int, room: int) -> list[tuple[Span, ...]]:
@@ -219,6 +245,19 @@ class Sheet:
         if end and last + cell_len(end) <= room:
             rows[-1] = (*rows[-1], (end, MUTED))
         return rows
+
+
+def answer_sign(answer: Answer, signs: Signs) -> Span | None:
+    """The sign of an answer, in its colour; None when nothing was said."""
+    match answer:
+        case Answer(accepted=True, text=str()):
+            return signs.edited, Look(role="accent", bold=True)
+        case Answer(accepted=True):
+            return signs.ok, Look(role="ok", bold=True)
+        case Answer(accepted=False):
+            return signs.failed, Look(role="danger", bold=True)
+        case _:
+            return None
 
 
 def _last_number(hunk: Hunk) -> int:

@@ -39,6 +39,7 @@ class Signs:
     running: str = "●"
     ok: str = "✓"
     failed: str = "✗"
+    edited: str = "✎"
     folded: str = "▸"
     unfolded: str = "▾"
     bar: str = "▎"
@@ -60,6 +61,7 @@ ASCII_SIGNS = Signs(
     running="*",
     ok="+",
     failed="x",
+    edited="~",
     folded=">",
     unfolded="v",
     bar="|",

@@ -16,6 +16,7 @@ from textual.widget import Widget
 
 from ....providers.events import Usage
 from ....providers.messages import Effort
+from ....tools.base import Mode
 from ....tools.safe_text import safe_line
 from ...engine.events import RetryScheduled
 from ...engine.ledger import CostOf
@@ -29,6 +30,15 @@ WARN_SHARE, DANGER_SHARE = 0.7, 0.9
 """Shares of the window from which the gauge warns."""
 SETTLED_SECONDS = 0.5
 """A rate measured over less time than this says nothing."""
+
+
+_MODES = {
+    Mode.PLAN: ("plan", "accent"),
+    Mode.ASK: ("ask", "text"),
+    Mode.ACCEPT_EDITS: ("edits", "warn"),
+    Mode.AUTO: ("auto", "danger"),
+}
+"""The modes as the bar has them: a short word and a colour that warns as more runs unasked."""
 
 
 class BarSegment(NamedTuple):
@@ -51,21 +61,32 @@ def bar_segments(
     cost = _cost(state, live, cost_of)
     counts = _counts(state, live, cache=True)
     few_counts = _counts(state, live, cache=False)
+    badge, mode = _badge(state, signs), _badge(state, signs, protection=False)
     rights = (
-        [context, counts, cost],
-        [short_context, counts, cost],
-        [short_context, few_counts, cost],
-        [short_context, cost],
+        [context, counts, cost, badge],
+        [short_context, counts, cost, badge],
+        [short_context, few_counts, cost, badge],
+        [short_context, cost, badge],
+        [short_context, cost, mode],
     )
     lefts = [_left(state, now, signs, provider=True), _left(state, now, signs, provider=False)]
     for right in rights:
         numbers = _spaced(right)
         if _width(lefts[0]) + _width(numbers) + 3 <= width:
             return _filled(lefts[0], numbers, width)
-    for numbers in (_spaced(rights[-1]), cost):
+    for numbers in (_spaced(rights[-1]), _spaced([cost, mode])):
         if _width(lefts[1]) + _width(numbers) + 3 <= width:
             return _filled(lefts[1], numbers, width)
-    return _cut(lefts[1], cost, width, signs)
+    return _cut(lefts[1], [*cost, *mode], width, signs)
+
+
+def _badge(state: SessionState, signs: Signs, *, protection: bool = True) -> Segments:
+    """The mode, on the same cells whichever it is, and what bounds commands in it."""
+    word, role = _MODES[state.mode]
+    segments = [BarSegment(f"{word:>5}", role)]
+    if protection and state.protection:
+        segments += [BarSegment(f" {signs.dot} {safe_line(state.protection)}", "muted")]
+    return [*segments, BarSegment(" ")]
 
 
 def live_usage(answer: AnswerEntry) -> Usage:

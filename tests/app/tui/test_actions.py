@@ -92,7 +92,7 @@ def test_an_action_may_lose_its_keys():
 
 def test_slash_commands_are_found_by_their_beginning_and_parsed_with_an_argument():
     table = ActionTable()
-    assert [action.slash for action in table.matching_commands("/mo")] == ["model"]
+    assert [action.slash for action in table.matching_commands("/mo")] == ["model", "mode"]
     assert len(table.matching_commands("/")) == len(table.commands)
     assert table.matching_commands("/model x") == ()
     assert table.matching_commands("model") == ()

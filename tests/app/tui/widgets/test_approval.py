@@ -202,7 +202,7 @@ async def test_all_keys_fit_on_the_screen(size: tuple[int, int]):
             pilot, question(pattern="a very long pattern that goes on and on for ever and ever *", preview=DIFF)
         )
         row = next(row for row in asked.app.screen_text() if "y once" in row)
-    assert row.rstrip().endswith("c comment")
+    assert row.rstrip().endswith("h hunks")
 
 
 @pytest.mark.parametrize(("width", "spelled_out"), [(80, True), (140, False)])
@@ -220,3 +220,71 @@ def test_a_diffs_header_is_left_out_only_when_it_says_nothing_new():
     assert preview_lines(question(title="other.py", preview=DIFF))[0] == "--- a/parser.py"
     assert preview_lines(question(title="parser.py", preview="--- a\n+++ b")) == ["--- a", "+++ b"]
     assert preview_lines(question(preview="")) == []
+
+
+LOUD = {"reason": "deletes everything (rule: loud)", "confirm": "delete", "preview": "rm -rf ~/work"}
+
+
+async def test_a_loud_question_takes_no_key_for_a_yes():
+    asked = Asked()
+    async with asked.run() as pilot:
+        await asked.ask(pilot, question(**LOUD))
+        text = asked.text()
+        assert 'y type "delete" for yes   n no   c comment' in text
+        assert "this session" not in text and "always" not in text
+        assert asked.bar.has_class("loud")
+        await asked.press(pilot, "s", "p", "y")
+        assert asked.answers == []
+        await asked.press(pilot, *"delet", "enter")
+        assert asked.answers == []
+        assert 'That is not "delete".' in asked.text()
+        await asked.press(pilot, "e", "enter")
+        assert asked.answers == [("a1", Decision.ONCE, "")]
+
+
+async def test_escape_answers_a_loud_question_with_nothing_and_n_with_no():
+    asked = Asked()
+    async with asked.run() as pilot:
+        await asked.ask(pilot, question(**LOUD))
+        await asked.press(pilot, "y", *"delete", "escape")
+        assert asked.answers == []
+        assert asked.app.focused is asked.bar
+        await asked.press(pilot, "y", "enter")
+        assert asked.answers == []
+        await asked.press(pilot, "escape", "n")
+        assert asked.answers == [("a1", Decision.DENY, "")]
+
+
+async def test_a_loud_question_is_deaf_first_and_the_next_one_is_quiet_again():
+    asked = Asked()
+    async with asked.run() as pilot:
+        await asked.ask(pilot, question(**LOUD), wait=DEAF_SECONDS - 0.01)
+        await asked.press(pilot, "y")
+        assert not asked.bar.commenting
+        await asked.ask(pilot, question("a2"))
+        assert not asked.bar.has_class("loud")
+
+
+async def test_the_whole_command_can_be_read_whatever_its_length():
+    command = "echo " + "x" * 3000 + " ; rm -rf ~"
+    asked = Asked()
+    async with asked.run((80, 24)) as pilot:
+        await asked.ask(pilot, question(**(LOUD | {"preview": command})))
+        seen: dict[str, None] = {}
+        for _ in range(60):
+            seen |= dict.fromkeys(
+                row.strip("▌ ") for row in asked.app.screen_text() if "xxxx" in row or "rm -rf" in row
+            )
+            await asked.press(pilot, "down")
+        assert any(row.endswith("rm -rf ~") for row in seen)
+
+
+async def test_a_diff_offers_its_hunks_and_a_command_does_not():
+    asked = Asked()
+    async with asked.run() as pilot:
+        await asked.ask(pilot, question(preview=DIFF))
+        assert "h hunks" in asked.text()
+        await asked.press(pilot, "h")
+        assert len(asked.app.messages(ApprovalBar.HunksWanted)) >= 1
+        await asked.ask(pilot, question("a2"))
+        assert "h hunks" not in asked.text()

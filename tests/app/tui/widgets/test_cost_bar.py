@@ -13,6 +13,7 @@ from patchbay.app.tui.widgets.cost_bar import CostBar, bar_segments, live_usage
 from patchbay.providers.base import FREE
 from patchbay.providers.events import Usage
 from patchbay.providers.messages import Effort
+from patchbay.tools.base import Mode
 from support.session_states import PAID, answer, model, question, run
 from support.sessions import cost_of
 from support.widget_app import WidgetApp
@@ -36,7 +37,7 @@ STREAMING = SessionState(model=model(), turn_id="t1", answer=answer(), context_t
 def test_an_idle_bar_says_everything_once():
     text = bar(IDLE)
     assert text.startswith(" anthropic · claude-sonnet-4-6   ○ ready")
-    assert text.endswith("ctx ▰▰▰▱▱▱▱▱  37 %   in  12.4k  cache   9.1k  out   2.1k      $0.043 ")
+    assert text.endswith("ctx ▰▰▰▱▱▱▱▱  37 %   in  12.4k  cache   9.1k  out   2.1k      $0.043      ask ")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_the_open_answer_counts_as_an_estimate_until_the_provider_counts():
     # 4,000 in and 200 out on top of the sums; 0.0431 + 4000 * 3e-6 + 200 * 15e-6.
     assert "in ~16.4k" in text
     assert "out  ~2.3k" in text
-    assert text.endswith("  ~$0.058 ")
+    assert text.endswith("  ~$0.058      ask ")
 
 
 def test_counted_input_is_exact_while_the_output_still_grows():
@@ -149,7 +150,21 @@ def test_an_unknown_window_has_no_percentage():
     ],
 )
 def test_free_unknown_estimated_and_exact_money_are_told_apart(state: SessionState, cost: str):
-    assert bar(state).endswith(f" {cost} ")
+    assert bar(state).endswith(f" {cost}      ask ")
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [(Mode.PLAN, " plan"), (Mode.ASK, "  ask"), (Mode.ACCEPT_EDITS, "edits"), (Mode.AUTO, " auto")]
+)
+def test_the_mode_and_what_protects_stand_at_the_end_on_the_same_cells(mode: Mode, words: str):
+    state = replace(IDLE, mode=mode, protection="landlock")
+    assert bar(state).endswith(f"$0.043    {words} · landlock ")
+    assert bar(state).index("ctx") == bar(replace(IDLE, protection="landlock")).index("ctx")
+    assert words in bar(replace(STREAMING, mode=mode, protection="landlock"), 80)
+
+
+def test_what_protects_is_safe_text():
+    assert "\x1b" not in bar(replace(IDLE, protection="land\x1b[2Jlock"))
 
 
 def test_numbers_stay_in_their_columns_while_they_count():
@@ -163,10 +178,10 @@ def test_numbers_stay_in_their_columns_while_they_count():
 @pytest.mark.parametrize(
     ("width", "kept", "gone"),
     [
-        (80, ["anthropic", "claude-sonnet-4-6", "streaming", "ctx", "~$0.058"], ["cache", "out", "▰"]),
+        (80, ["claude-sonnet-4-6", "streaming", "ctx", "~$0.058", "ask"], ["cache", "out", "▰"]),
         (100, ["streaming", "ctx", "~$0.058"], ["cache"]),
         (60, ["claude-sonnet-4-6", "streaming", "~$0.058"], ["anthropic", "ctx"]),
-        (24, ["~$0.058"], ["ctx"]),
+        (24, ["~$0.058", "ask"], ["ctx"]),
     ],
 )
 def test_a_narrow_bar_leaves_out_what_matters_least(width: int, kept: list[str], gone: list[str]):
