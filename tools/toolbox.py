@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from .base import Approve, Emit, Mode, ToolSchema
 from .bounds import clipped
+from .checkpointed import run_checkpointed
+from .checkpoints import SessionCheckpoints
 from .events import ApprovalRequested, ApprovalResolved, Decision, Outcome, ToolRunFinished, ToolRunStarted
 from .failures import ToolFailure
 from .policy import Policy, Request, Ruling, Verdict
@@ -46,12 +48,14 @@ class LocalToolbox:
         secret_variables: Iterable[str] = (),
         kept_variables: Iterable[str] = (),
         tools: Iterable[Tool[Any]] = TOOLS,
+        checkpoints: SessionCheckpoints | None = None,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._policy = policy
         self._output_folder = state_folder / "output"
         self._workspace = Workspace(workspace, readable=(self._output_folder,))
         self._seen = SeenFiles()
+        self._checkpoints = checkpoints
         source = os.environ if environment is None else environment
         self._environment = child_environment(source, secret=secret_variables, keep=kept_variables)
 
@@ -134,7 +138,10 @@ class LocalToolbox:
             self._policy.learn(request, verdict, answer.decision)
             if answer.decision is Decision.DENY:
                 raise _denied(answer)
-        return await plan.run()
+        if self._checkpoints is None:
+            return await plan.run()
+        goes_on = bool(getattr(parsed, "background", False))
+        return await run_checkpointed(plan, request, context, self._checkpoints, goes_on=goes_on)
 
 
 class _Stopwatch:

@@ -24,6 +24,7 @@ from ...providers.learnt import Learnt
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
+from ...tools.checkpoints import SessionCheckpoints
 from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
 from ..engine.bus import MessageBus
@@ -97,7 +98,12 @@ class Runtime:
         return True
 
     async def start(self) -> str:
-        """Choose a model, after looking for servers if need be. Returns what is wrong; empty when all is well."""
+        """Choose a model, after looking for servers if need be. Returns what is wrong; empty when all is well.
+
+        Before that, a restoration of files that a dead process of this session had begun is brought to its end.
+        """
+        if self.session.state.transcript:
+            await self.session.finish_restoring()
         if not self._must_look_first():
             try:
                 if self.choose():
@@ -184,11 +190,13 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         log=log,
     )
     bus, recorder = _open_bus(paths, str(folder), resume=wish.resume)
+    checkpoints = SessionCheckpoints(paths.state_folder / "checkpoints", folder, bus.store.state.session_id)
     toolbox = LocalToolbox(
         folder,
         _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
         state_folder=paths.state_folder,
         secret_variables=directory.key_variables(),
+        checkpoints=checkpoints,
     )
     parts = Parts(
         directory=directory,
@@ -198,6 +206,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         step_limit=settings.step_limit,
         durable=recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
+        checkpoints=checkpoints,
     )
     session = Session(bus, parts)
     runtime = Runtime(
