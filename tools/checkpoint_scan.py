@@ -218,7 +218,11 @@ def changes(root: Path, before: Index, after: Index, put: Callable[[bytes], str]
 
 def _is_new(path: str, before: Index, created: set[str]) -> bool:
     parent = path.rpartition("/")[0]
-    return path not in before.ignored and (parent in before.listed or parent in created)
+    if path in before.ignored:
+        return False
+    was = before.seen.get(parent)
+    no_folder = was is not None and was[1].kind is not Kind.FOLDER  # then nothing was in it
+    return no_folder or parent in before.listed or parent in created
 
 
 def _ignored_change(path: Path, before: Signature, after: Signature | None) -> str:
