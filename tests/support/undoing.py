@@ -85,6 +85,10 @@ class Folder:
             run_id=f"r{self.count}", name=name, arguments=arguments, emit=self.events.append, approve=yes
         )
 
+    async def changed(self) -> bool:
+        """Whether the tools of this turn changed anything (and be it back and forth)."""
+        return (await self.checkpoints.changed_since())[f"p{self.turn}"] > 0
+
     async def bash(self, command: str):
         return await self.run("bash", command=command)
 
@@ -115,9 +119,8 @@ async def _play(seed: int, base: Path) -> Run:
         for _ in range(chance.randrange(1, 5)):
             await _step(folder, chance)
             run.steps += 1
-        now = tree(folder.root)
-        if now != states[-1]:
-            states.append(now)
+        if await folder.changed():
+            states.append(tree(folder.root))
         if chance.random() < 0.3:
             folder.reopen()
     await _back_and_forth(folder, states, chance, run)

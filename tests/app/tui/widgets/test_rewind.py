@@ -8,8 +8,6 @@ from textual.widgets import OptionList, Static
 from patchbay.app.engine.state import PromptEntry
 from patchbay.app.tui.widgets.prompt import Prompt
 from patchbay.app.tui.widgets.rewind import RewindScreen, age, file_lines, prompt_row, prompts_of
-from patchbay.providers.scripted import ScriptedProvider, call, end, text
-from patchbay.providers.scripted import answer as answer_of
 from patchbay.tools.events import Fate, FileFate
 from support.screens import on_screen
 from support.undo_session import undo_session
