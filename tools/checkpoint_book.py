@@ -28,7 +28,8 @@ Pairs: TypeAlias = Sequence[tuple[str, str]]
 
 
 class CheckpointBook:
-    """The store and journal of one session in one workspace. Not for two threads at once."""
+    """The store and journal of one session in one workspace. Not for two threads at once, but for ``swept`` and
+    ``prune``, which have nothing to do with the journal of this session."""
 
     def __init__(self, folder: Path, workspace: Path, session_id: str, limits: Limits) -> None:
         self.folder = Path(os.path.realpath(folder))
@@ -120,7 +121,7 @@ class CheckpointBook:
             if now - journal.stat().st_mtime > _UNUSED_S:
                 journal.unlink()
             else:
-                keep |= Ledger(Journal(journal).read()).digests()
+                keep |= Ledger(Journal(journal).read(mend=False)).digests()
         self.store.prune(frozenset(keep), older_than=now - _UNUSED_S)
         if self.folder.is_dir():
             stamp.touch(mode=0o600)

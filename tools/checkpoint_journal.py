@@ -75,14 +75,14 @@ class Journal:
         self.problems: list[str] = []
         """Lines that could not be read, in words."""
 
-    def read(self) -> list[Record]:
-        """Every record, oldest first; the file is made fit for appending."""
+    def read(self, *, mend: bool = True) -> list[Record]:
+        """Every record, oldest first. ``mend`` makes the file fit for appending: not for another session's."""
         try:
             data = self._path.read_bytes()
         except FileNotFoundError:
             return []
         *whole, torn = data.split(b"\n")
-        if torn:
+        if torn and mend:
             os.truncate(self._path, len(data) - len(torn))
         records: list[Record] = []
         for number, line in enumerate(whole, 1):

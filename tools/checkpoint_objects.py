@@ -94,9 +94,15 @@ class ObjectStore:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder, and its parents, for this person alone."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
+    """Make a folder, and the parents that are missing, for this person alone."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    except FileNotFoundError:
+        make_private(folder.parent)
+        make_private(folder)
 
 
 def _created(path: Path) -> int:

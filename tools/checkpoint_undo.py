@@ -108,15 +108,19 @@ class Restorer:
     ) -> Restoration:
         """Write down what is going to be done, then do it."""
         book = self._book
-        sealed = (
-            Delta(path=move.path, before=book.sealed(move.before), after=book.sealed(move.after))
-            for move in moves.moves
-        )
+        possible: list[Delta] = []
+        for move in moves.moves:
+            book.sealed(move.before)  # for the way forth again; without it that way will say so
+            target = book.sealed(move.after)
+            if target.restorable:
+                possible.append(move)
+            else:
+                moves.lost.append((move.path, "its content is damaged or gone"))
         restore = Restore(
             id=book.ledger.last_id + 1,
             kind=kind,
             steps=tuple(step.id for step in steps) if of is None else of.steps,
-            moves=tuple(sealed),
+            moves=tuple(possible),
             kept=tuple(moves.kept),
             lost=tuple(moves.lost),
             of=0 if of is None else of.id,

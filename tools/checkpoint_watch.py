@@ -1,6 +1,7 @@
 """Watches one tool run: keeps what it is going to change, and writes down what it changed."""
 
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -58,16 +59,18 @@ _SHOWN = 10
 
 
 class Watcher:
-    """Watches the runs of one session, one after the other."""
+    """Watches the runs of one session, one after the other. Looks over the workspace wait for each other; an edit,
+    which needs none, does not wait for the first long one."""
 
     def __init__(self, book: CheckpointBook) -> None:
         self._book = book
         self._index = Index()
+        self._sweeping = threading.Lock()
         self._told_incomplete = False
 
     def warm(self) -> None:
         """Get to know the workspace, so that the first command does not wait for it. Raises ``OSError``."""
-        self._index = self._book.swept(self._index, after_command=False)
+        self._swept(after_command=False)
 
     def before(self, run_id: str, edits: Sequence[Change], *, anything: bool) -> Watch:
         """Keep what is going to change: the files of ``edits``, and the workspace when ``anything`` may."""
@@ -80,7 +83,7 @@ class Watcher:
             planned = [delta for edit in edits for delta in self._planned(edit)]
             watch.before = {delta.path: delta.before for delta in planned}
             if anything or any(delta.before.link for delta in planned):  # another name of the file changes with it
-                self._index = watch.index = book.swept(self._index, after_command=False)
+                watch.index = self._swept(after_command=False)
             if planned:
                 for delta in planned:
                     if delta.before.digest:
@@ -98,6 +101,11 @@ class Watcher:
             return self._written(watch)
         except (OSError, MissingObject) as error:
             return Watched(problem=words(error))
+
+    def _swept(self, *, after_command: bool) -> Index:
+        with self._sweeping:
+            self._index = self._book.swept(self._index, after_command=after_command)
+            return self._index
 
     def _planned(self, edit: Change) -> list[Delta]:
         """What an edit is going to do, as far as it can be known: to its file, and to folders that are missing."""
@@ -117,8 +125,8 @@ class Watcher:
         found: dict[str, Delta] = {}
         unseen: list[Delta] = []
         if watch.index is not None:
-            self._index = book.swept(watch.index, after_command=True)
-            deltas, unseen = changes(book.root, watch.index, self._index, book.store.put)
+            now = self._swept(after_command=True)
+            deltas, unseen = changes(book.root, watch.index, now, book.store.put)
             found = {delta.path: delta for delta in deltas}
         for path, before in watch.before.items():
             found.pop(path, None)

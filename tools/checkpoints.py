@@ -54,7 +54,8 @@ class SessionCheckpoints:
         """What tools change from now on belongs to this turn and prompt; the first time, get to know the workspace."""
         await self._in_thread(lambda: self._begin(turn_id, prompt_id))
         if self._warming is None:
-            self._warming = asyncio.create_task(self._in_thread(self._warm), name="checkpoint warm-up")
+            # Beside the lock: neither an edit nor an undo waits for it.
+            self._warming = asyncio.create_task(asyncio.to_thread(self._warm), name="checkpoint warm-up")
 
     async def unfinished(self) -> Restoration | None:
         """Finish the restoration that was cut off, if there is one. Raises ``OSError``."""
