@@ -92,7 +92,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(id="session.undo", title="Undo the files of the last turn", keys=("f5",), slash="undo", hint="undo"),
     Action(id="session.redo", title="Redo what was undone", keys=("alt+y",), slash="redo", hint="redo"),
-    Action(id="session.rewind", title="Rewind to before a prompt", keys=("f9",), slash="rewind", hint="rewind"),
+    Action(id="session.rewind", title="Rewind to before a prompt", keys=("alt+r",), slash="rewind", hint="rewind"),
     Action(id="session.show_cost", title="What this session cost", slash="cost"),
     Action(id="session.show_tokens", title="Tokens of this session", slash="tokens"),
     Action(id="view.next_pane", title="Next pane", keys=("tab",), hint="panes", show=True),

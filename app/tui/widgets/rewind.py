@@ -1,4 +1,4 @@
-"""Rewind (F9): back to before a prompt, with its files, its conversation or both.
+"""Rewind (Alt+R): back to before a prompt, with its files, its conversation or both.
 
 For the prompt under the cursor the screen says what would be put back, what would be left alone because somebody
 changed it since, and what cannot be put back; nothing is touched before Enter.

@@ -129,9 +129,9 @@ class _Keyed(App[None]):
 
 
 async def test_bindings_call_the_action_methods_and_follow_the_persons_keys():
-    app = _Keyed(ActionTable.remapped({"session.retry": ["f11"], "session.switch_model": []}))
+    app = _Keyed(ActionTable.remapped({"session.retry": ["f9"], "session.switch_model": []}))
     async with app.run_test() as pilot:
-        await pilot.press("ctrl+r", "ctrl+o", "f2", "f11")
+        await pilot.press("ctrl+r", "ctrl+o", "f2", "f9")
     assert app.done == ["retry"]
 
 

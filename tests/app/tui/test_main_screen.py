@@ -262,8 +262,8 @@ async def test_a_prompt_sent_meanwhile_is_shown_and_prompts_are_remembered(tmp_p
 
 async def test_keys_can_be_given_to_other_actions():
     session, _ = make_session(ScriptedProvider("fake", []))
-    async with on_screen(session, keys={"app.show_help": ("f11",)}) as desk:
-        await desk.pilot.press("f11")
+    async with on_screen(session, keys={"app.show_help": ("f9",)}) as desk:
+        await desk.pilot.press("f9")
         await desk.pilot.pause()
         assert isinstance(desk.app.screen, HelpScreen)
 

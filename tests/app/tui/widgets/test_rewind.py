@@ -45,7 +45,7 @@ async def test_rewind_shows_beforehand_and_gives_the_prompt_back(tmp_path: Path)
         await desk.type("second")
         await desk.idle()
         (tmp_path / "work/a.txt").write_text("mine\n")
-        await desk.pilot.press("f9")
+        await desk.pilot.press("alt+r")
         await desk.when(lambda: isinstance(desk.app.screen, RewindScreen))
         await desk.pilot.press("down")
         await desk.when(lambda: "kept" in shown(desk, "#rewind-files") and "b.txt" in shown(desk, "#rewind-files"))
@@ -67,7 +67,7 @@ async def test_rewind_leaves_everything_with_escape_and_tab_chooses_what(tmp_pat
     async with on_screen(session) as desk:
         await desk.type("first")
         await desk.idle()
-        await desk.pilot.press("f9")
+        await desk.pilot.press("alt+r")
         await desk.when(lambda: isinstance(desk.app.screen, RewindScreen))
         seen = []
         for _ in range(3):
@@ -84,7 +84,7 @@ async def test_rewind_leaves_everything_with_escape_and_tab_chooses_what(tmp_pat
 async def test_nothing_to_rewind_is_said(tmp_path: Path) -> None:
     session, _ = undo_session(tmp_path)
     async with on_screen(session) as desk:
-        await desk.pilot.press("f9")
+        await desk.pilot.press("alt+r")
         await desk.pilot.press("f5")
         await desk.pilot.pause(0.1)
         messages = [str(each.message) for each in desk.app._notifications]
