@@ -1,11 +1,11 @@
 """What the engine knows of tools: a toolbox that describes them and runs one call at a time."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
-from .events import ApprovalRequested, ApprovalResolved, ToolEvent, ToolRunFinished
+from .events import ApprovalRequested, ApprovalResolved, FileFate, RestoreKind, ToolEvent, ToolRunFinished
 
 Emit: TypeAlias = Callable[[ToolEvent], None]
 """Where a run publishes its events. Synchronous, never blocks."""
@@ -76,4 +76,69 @@ class Toolbox(Protocol):
         What anybody changed elsewhere in the file since stays; where they changed the part itself, nothing is
         done. Emits ``FileChanged``.
         """
+        ...
+
+
+class UndoUnit(StrEnum):
+    """How much one undo takes back."""
+
+    TURN = "turn"
+    PROMPT = "prompt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restoration:
+    """What putting files back did, or would do."""
+
+    restore_id: int
+    """Rises within a session; 0 for one that is only looked at."""
+    kind: RestoreKind
+    files: tuple[FileFate, ...]
+    prompt_id: str = ""
+    """For a rewind: the prompt it goes back to."""
+
+
+class Checkpoints(Protocol):
+    """What the tools of one session did to files, and the way back. Nothing here raises for a file that cannot be
+    put back: its fate says so. ``OSError`` means that nothing was done, because the store cannot be used.
+    """
+
+    async def begin(self, *, turn_id: str, prompt_id: str) -> None:
+        """What tools change from now on belongs to this turn and prompt. Never raises."""
+        ...
+
+    async def unfinished(self) -> Restoration | None:
+        """Finish the restoration that the end of a process cut off (or that was never settled), if there is one."""
+        ...
+
+    async def undo(self, unit: UndoUnit = UndoUnit.TURN) -> Restoration | None:
+        """Take back the newest turn (or prompt) that changed files; None when there is none."""
+        ...
+
+    async def redo(self) -> Restoration | None:
+        """Take back the newest undo or rewind; None when there is none, or when files were changed since."""
+        ...
+
+    async def rewind(self, prompt_id: str) -> Restoration:
+        """Take back everything that was changed since this prompt was sent."""
+        ...
+
+    async def settle(self, restore_id: int) -> None:
+        """The session knows of this restoration, durably. Never raises."""
+        ...
+
+    async def preview(self, kind: RestoreKind, prompt_id: str = "") -> Restoration | None:
+        """What ``undo``, ``redo`` or ``rewind`` would do now. Changes nothing."""
+        ...
+
+    async def compare(self, path: str) -> str:
+        """How a kept file differs from what the session left there: a unified diff, or why there is none."""
+        ...
+
+    async def changed_since(self) -> Mapping[str, int]:
+        """For each prompt, how many paths its tools and those of later prompts changed and a rewind would put back."""
+        ...
+
+    def close(self) -> None:
+        """Start nothing that takes long any more: the application ends."""
         ...

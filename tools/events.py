@@ -141,6 +141,44 @@ class ToolRunFinished:
     exit_status: int | None = None
 
 
+class RestoreKind(StrEnum):
+    """What put files back."""
+
+    UNDO = "undo"
+    REDO = "redo"
+    REWIND = "rewind"
+
+
+class Fate(StrEnum):
+    """What became of one path when files were put back."""
+
+    RESTORED = "restored"
+    KEPT = "kept"
+    """Left alone: it is not as the session left it, so somebody else changed it."""
+    LOST = "lost"
+    """It cannot be put back: its content was not kept, or the disk refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFate:
+    """One path that was to be put back. Texts are None for binary or oversized content."""
+
+    path: str
+    """Relative to the workspace when inside it, with forward slashes."""
+    fate: Fate
+    why: str = ""
+    """Why it was not restored, in a few words."""
+    before: str | None = None
+    after: str | None = None
+    created: bool = False
+    """There was no file before."""
+    deleted: bool = False
+    """There is no file afterwards."""
+    folder: bool = False
+    pristine: bool = False
+    """It is now as it was before the session first changed it."""
+
+
 ToolEvent: TypeAlias = (
     ToolRunStarted
     | ToolOutputDelta

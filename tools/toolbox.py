@@ -12,10 +12,12 @@ from pydantic import ValidationError
 from .base import Approve, Emit, Mode, ToolSchema
 from .bounds import clipped
 from .changing import planned_changes
+from .checkpointed import run_checkpointed
+from .checkpoints import SessionCheckpoints
 from .events import ApprovalRequested, ApprovalResolved, Outcome, ToolRunFinished, ToolRunStarted
 from .failures import ToolFailure
 from .narrowing import answered
-from .policy import Policy, Request, Ruling, Verdict
+from .policy import Action, Policy, Request, Ruling, Verdict
 from .process import child_environment
 from .registry import TOOLS
 from .reverting import Reversal, reverted
@@ -49,12 +51,14 @@ class LocalToolbox:
         secret_variables: Iterable[str] = (),
         kept_variables: Iterable[str] = (),
         tools: Iterable[Tool[Any]] = TOOLS,
+        checkpoints: SessionCheckpoints | None = None,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._policy = policy
         self._output_folder = state_folder / "output"
         self._workspace = Workspace(workspace, readable=(self._output_folder,))
         self._seen = SeenFiles()
+        self._checkpoints = checkpoints
         source = os.environ if environment is None else environment
         self._environment = child_environment(source, secret=secret_variables, keep=kept_variables)
 
@@ -114,7 +118,8 @@ class LocalToolbox:
             disk = self._workspace.read(place) if place.exists else None
             shown = displayable(place.shown)
             after = await asyncio.to_thread(reverted, disk, Reversal(left=left, wanted=wanted), shown)
-            await planned_changes([Change(place=place, before=disk, after=after)], context).run()
+            plan = planned_changes([Change(place=place, before=disk, after=after)], context)
+            await self._carry_out(plan, Request(tool="review", action=Action.WRITE, places=(place,)), context)
         except ToolFailure as failure:
             return failure.message
         present = None if disk is None else decode(disk)
@@ -155,7 +160,15 @@ class LocalToolbox:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
             self._policy.learn(request, verdict, answer.decision)
             plan = answered(plan, answer, context)
-        return await plan.run()
+        return await self._carry_out(plan, request, context, goes_on=bool(getattr(parsed, "background", False)))
+
+    async def _carry_out(
+        self, plan: Plan, request: Request, context: ToolContext, *, goes_on: bool = False
+    ) -> ToolResult:
+        """Run a plan so that it can be undone. ``goes_on``: its process outlives the call."""
+        if self._checkpoints is None:
+            return await plan.run()
+        return await run_checkpointed(plan, request, context, self._checkpoints, goes_on=goes_on)
 
 
 class _Stopwatch:

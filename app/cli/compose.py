@@ -24,6 +24,7 @@ from ...providers.messages import Message
 from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
 from ...tools.base import Mode
+from ...tools.checkpoints import SessionCheckpoints
 from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
 from ..engine.events import NoticeLevel, ProvidersListed
@@ -95,8 +96,13 @@ class Runtime:
         return True
 
     async def start(self) -> str:
-        """Choose a model, after looking for servers if need be. Returns what is wrong; empty when all is well."""
+        """Choose a model, after looking for servers if need be. Returns what is wrong; empty when all is well.
+
+        Before that, a restoration of files that a dead process of this session had begun is brought to its end.
+        """
         self._hear_the_recorder()
+        if self.session.state.transcript:
+            await self.session.finish_restoring()
         if not self._must_look_first():
             try:
                 if self.choose():
@@ -194,11 +200,14 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         log=log,
     )
     journal = open_journal(paths, str(folder), resume=wish.resume, session=wish.session)
+    session_id = journal.bus.store.state.session_id
+    checkpoints = SessionCheckpoints(paths.state_folder / "checkpoints", folder, session_id)
     toolbox = LocalToolbox(
         folder,
         _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
         state_folder=paths.state_folder,
         secret_variables=directory.key_variables(),
+        checkpoints=checkpoints,
     )
     parts = Parts(
         directory=directory,
@@ -208,6 +217,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         step_limit=settings.step_limit,
         durable=None if journal.recorder is None else journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
+        checkpoints=checkpoints,
     )
     session = Session(journal.bus, parts)
     _select_mode(session, settings.mode)

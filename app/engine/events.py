@@ -14,7 +14,7 @@ from ...providers.base import ModelInfo, ModelRef, Price, ProviderStatus
 from ...providers.events import ResponseEvent, Usage
 from ...providers.messages import Effort
 from ...tools.base import Mode
-from ...tools.events import ToolEvent
+from ...tools.events import FileFate, RestoreKind, ToolEvent
 
 
 class TurnOutcome(StrEnum):
@@ -216,6 +216,32 @@ class ProvidersListed:
     providers: tuple[ProviderStatus, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesRestored:
+    """Files were put back: by an undo, a redo or a rewind. The model is told with the next prompt."""
+
+    restore_id: int
+    """Rises within a session."""
+    kind: RestoreKind
+    files: tuple[FileFate, ...]
+    """What was restored, what was kept, and what could not be restored."""
+    conversation: bool = False
+    """The conversation was rewound to the same moment: the model does not know of what was undone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewound:
+    """The session went back to before a prompt: its conversation, its files, or both."""
+
+    prompt_id: str
+    conversation: bool
+    """The prompt and all that came after it are no longer sent to a model; the journal keeps them."""
+    files: bool
+    """A ``FilesRestored`` follows."""
+    changed: tuple[str, ...] = ()
+    """Without ``files``: paths that were changed since that prompt, and stay so."""
+
+
 class NoticeLevel(StrEnum):
     """How much a notice matters."""
 
@@ -250,6 +276,8 @@ SessionEvent: TypeAlias = (
     | CallPriced
     | NoticePosted
     | ProvidersListed
+    | FilesRestored
+    | Rewound
 )
 
 

@@ -18,6 +18,7 @@ from ...providers.messages import (
 from .state import (
     AnswerEntry,
     AnswerPart,
+    NoticeEntry,
     PromptEntry,
     ServerPart,
     SessionState,
@@ -36,19 +37,34 @@ def history(state: SessionState) -> tuple[Message, ...]:
 
     A tool call goes along only with its result: calls of a response that broke off were never run and are
     left out. Thinking of a broken response is left out too (it was never signed); its text is kept.
+
+    What the model has to know of the person's undoing goes before the next prompt, in a block of its own that
+    says that it is not the person who speaks; what was sent before keeps every byte, so that caches hold.
     """
     runs = {run.run_id: run for run in state.runs}
     messages: list[Message] = []
+    notes: list[str] = []
     for entry in state.transcript:
         match entry:
             case PromptEntry():
-                text = f"{entry.note}\n\n{entry.text}" if entry.note else entry.text
-                messages.append(UserMessage(blocks=(TextBlock(text=text),)))
+                messages.append(UserMessage(blocks=(*_notes([*notes, entry.note]), TextBlock(text=entry.text))))
+                notes = []
+            case NoticeEntry(note=note) if note:
+                notes.append(note)
             case AnswerEntry():
                 messages.extend(_answer(entry, runs))
             case _:
                 continue
+    if notes:  # nobody wrote since: the last prompt is asked again
+        messages.append(UserMessage(blocks=_notes(notes)))
     return tuple(messages)
+
+
+def _notes(notes: list[str]) -> tuple[TextBlock, ...]:
+    said = "\n".join(note for note in notes if note)
+    if not said:
+        return ()
+    return (TextBlock(text=f"<patchbay-note>\nFrom the program, not from the user: {said}\n</patchbay-note>\n"),)
 
 
 def _answer(entry: AnswerEntry, runs: dict[str, ToolRun]) -> list[Message]:

@@ -160,7 +160,7 @@ def _with_parts(state: SessionState, answer: AnswerEntry, parts: tuple[AnswerPar
 def _closed(state: SessionState, answer: AnswerEntry) -> SessionState:
     """The answer moves into the transcript; the context meter follows the server's own count where it gave one."""
     answer = replace(answer, parts=tuple(_shut(part, answer.ended_at) for part in answer.parts))
-    tokens, estimated = _context_after(answer)
+    tokens, estimated = context_after(answer)
     if tokens is None:
         tokens, estimated = state.context_tokens, state.context_estimated
     return replace(
@@ -184,7 +184,7 @@ def _shut(part: AnswerPart, at: float | None) -> AnswerPart:
             return part
 
 
-def _context_after(answer: AnswerEntry) -> tuple[int | None, bool]:
+def context_after(answer: AnswerEntry) -> tuple[int | None, bool]:
     """Tokens of the window in use after this answer, and whether that is an estimate."""
     usage: Usage = answer.usage
     if usage.input_tokens is None and usage.cache_read_tokens is None:

@@ -8,6 +8,7 @@ from .events import (
     CallPriced,
     CostSource,
     EffortSelected,
+    FilesRestored,
     HunkReviewed,
     ModelSelected,
     ModeSelected,
@@ -19,6 +20,7 @@ from .events import (
     ProvidersListed,
     RequestStarted,
     RetryScheduled,
+    Rewound,
     SessionForked,
     SessionStarted,
     Stamped,
@@ -27,6 +29,7 @@ from .events import (
     TurnStarted,
 )
 from .reduce_answer import reduce_response
+from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reviews import review_note, reviewed
 from .state import AnswerEntry, Entry, NoticeEntry, PromptEntry, Revisions, SessionState, SwitchEntry, Totals
@@ -48,18 +51,16 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _prompted(state, event, at)
         case TurnStarted() | TurnEnded():
             return _turn_moved(state, event, at)
-        case RequestStarted():
-            return _request_started(state, event, at)
-        case RetryScheduled():
-            return _retry_scheduled(state, event)
         case HunkReviewed():
             return replace(reviewed(state, event, at), revisions=bumped(state, chat=1, files=1, status=1))
-        case CallPriced():
-            return _call_priced(state, event)
+        case RequestStarted() | RetryScheduled() | CallPriced():
+            return _request_moved(state, event, at)
         case NoticePosted():
             return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
         case ProvidersListed():
             return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
+        case FilesRestored() | Rewound():
+            return put_back(state, event, at)
         case _:
             assert_never(event)
 
@@ -120,6 +121,16 @@ def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) 
     if isinstance(event, TurnStarted):
         return replace(state, turn_id=event.turn_id, turn_started_at=at, revisions=moved)
     return replace(state, turn_id=None, turn_started_at=None, retry=None, revisions=moved)
+
+
+def _request_moved(state: SessionState, event: RequestStarted | RetryScheduled | CallPriced, at: float) -> SessionState:
+    match event:
+        case RequestStarted():
+            return _request_started(state, event, at)
+        case RetryScheduled():
+            return _retry_scheduled(state, event)
+        case CallPriced():
+            return _call_priced(state, event)
 
 
 def _request_started(state: SessionState, event: RequestStarted, at: float) -> SessionState:

@@ -23,7 +23,7 @@ from ...providers.events import (
     TerminalEvent,
 )
 from ...providers.messages import ChatRequest, Message, ToolSpec
-from ...tools.base import Toolbox
+from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
 from .bus import MessageBus
 from .closing import closing_events, not_finished
@@ -43,8 +43,9 @@ from .events import (
 from .history import history, paused, request_chars
 from .ids import new_id
 from .ledger import CostOf, priced
+from .no_checkpoints import NoCheckpoints
 from .recovery import NoRecovery, Recovery, in_words
-from .state import AnswerEntry, SessionState, ToolCallPart, estimate_tokens
+from .state import AnswerEntry, PromptEntry, SessionState, ToolCallPart, estimate_tokens
 from .system_prompt import RULES, mode_note, surroundings
 from .worker import read_stream
 
@@ -95,6 +96,7 @@ class Wiring:
     """Waits until everything published so far is on disk."""
     step_limit: int = 50
     recovery: Recovery = field(default_factory=NoRecovery)
+    checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class TurnRunner:
         for _ in range(self._wiring.step_limit):
             self._deliver_queued()
             await self._wiring.durable()
+            await self._wiring.checkpoints.begin(turn_id=turn_id, prompt_id=_newest_prompt(self._state))
             outcome = await self._step(turn_id)
             if outcome is not None and not (outcome is TurnOutcome.DONE and self._state.queued):
                 return outcome
@@ -380,6 +383,12 @@ def _output_limit(model: ModelInfo) -> int | None:
     if model.price is None or not model.price.free or model.context_window is None:
         return None
     return model.context_window // 4
+
+
+def _newest_prompt(state: SessionState) -> str:
+    """The id of the prompt that is worked on; empty when there is none."""
+    prompts = (entry.prompt_id for entry in reversed(state.transcript) if isinstance(entry, PromptEntry))
+    return next(prompts, "")
 
 
 def _answer(state: SessionState, request_id: str) -> AnswerEntry | None:

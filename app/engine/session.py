@@ -1,14 +1,14 @@
 """A session: the facade of the user interfaces. Intents go in as plain calls, everything comes out of the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...providers.base import ModelInfo
 from ...providers.events import ErrorKind, ResponseError
 from ...providers.messages import Effort
-from ...tools.base import Mode, Toolbox
+from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome, ToolEvent
 from .bus import MessageBus
 from .closing import closing_events
@@ -29,7 +29,9 @@ from .events import (
 from .history import needs_answer
 from .ids import new_id
 from .ledger import CostOf, priced
+from .no_checkpoints import NoCheckpoints
 from .recovery import NoRecovery, Recovery
+from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
 from .state import SessionState
 
@@ -47,6 +49,8 @@ class Parts:
     """Waits until everything published is on disk; None for a session kept in memory."""
     recovery: Recovery = field(default_factory=NoRecovery)
     """What is tried again, and which model goes on instead."""
+    checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
+    """What tools did to files, and the way back."""
 
 
 class Session:
@@ -59,6 +63,8 @@ class Session:
         self._questions: dict[str, asyncio.Future[ApprovalResolved]] = {}
         self._turn: asyncio.Task[TurnOutcome] | None = None
         self._closing = False
+        self.checkpoints = parts.checkpoints
+        self._restoring = Restoring(bus, parts.checkpoints, self._durable)
         self._runner = TurnRunner(
             bus,
             Wiring(
@@ -70,6 +76,7 @@ class Session:
                 durable=self._durable,
                 step_limit=parts.step_limit,
                 recovery=parts.recovery,
+                checkpoints=parts.checkpoints,
             ),
         )
 
@@ -85,7 +92,11 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """True while a turn runs."""
+        """True while a turn runs, or files are put back."""
+        return self._restoring.active or self._turn_runs
+
+    @property
+    def _turn_runs(self) -> bool:
         return self._turn is not None and not self._turn.done()
 
     def submit(self, text: str) -> None:
@@ -108,7 +119,7 @@ class Session:
 
     def cancel(self) -> bool:
         """Stop what runs: the stream is closed, tools are killed, the history stays valid. False when idle."""
-        if not self.busy or self._turn is None:
+        if not self._turn_runs or self._turn is None:
             return False
         self._turn.cancel()
         return True
@@ -166,6 +177,38 @@ class Session:
         )
         return True
 
+    async def finish_restoring(self) -> str:
+        """Finish what a dead process had begun to put back; for a resumed session. Returns why not."""
+
+        async def finish() -> str:
+            await self._restoring.finish()
+            return ""
+
+        return await self._put_back(finish())
+
+    async def undo(self, unit: UndoUnit = UndoUnit.TURN) -> str:
+        """Put the files back that the newest turn (or prompt) changed. Returns why not; empty when it is done."""
+        return await self._put_back(self._restoring.undo(unit))
+
+    async def redo(self) -> str:
+        """Take back the newest undo or rewind of files. Returns why not; empty when it is done."""
+        return await self._put_back(self._restoring.redo())
+
+    async def rewind(self, prompt_id: str, *, files: bool, conversation: bool) -> str:
+        """Go back to before a prompt was sent. Returns why not; empty when it is done."""
+        return await self._put_back(self._restoring.rewind(prompt_id, files=files, conversation=conversation))
+
+    async def _put_back(self, work: Coroutine[None, None, str]) -> str:
+        """Do it unless something runs; a prompt that is sent meanwhile starts its turn afterwards."""
+        if self.busy:
+            work.close()
+            return "A turn runs: stop it first (Esc), or wait for its end."
+        try:
+            return await self._restoring.run(work)
+        finally:
+            if self.state.queued and not self._closing and not self.busy:
+                self._start()
+
     def notice(self, message: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """Put a notice where it happened in the conversation; it is not sent to a model."""
         self.bus.publish(NoticePosted(message=message, level=level))
@@ -182,6 +225,7 @@ class Session:
     async def aclose(self) -> None:
         """Cancel what runs and wait until everything is on disk. A prompt that is queued stays queued there."""
         self._closing = True
+        self.checkpoints.close()
         if self.cancel() and self._turn is not None:
             await asyncio.wait([self._turn])
         await self._durable()

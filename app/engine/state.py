@@ -143,6 +143,8 @@ class NoticeEntry:
     message: str
     level: NoticeLevel
     at: float
+    note: str = ""
+    """What the model is told of it, with the next prompt; empty for what is the person's alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +248,8 @@ class SessionState:
     approvals: tuple[ApprovalRequested, ...] = ()
     """Questions that wait, oldest first."""
     files: tuple[FileDiff, ...] = ()
+    last_restore: int = 0
+    """The newest restoration of files that is known here; they are numbered upwards."""
     queued: tuple[PromptEntry, ...] = ()
     turn_id: str | None = None
     """The turn that runs."""

@@ -11,7 +11,6 @@ from textual import events, work
 from textual.app import App, ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Rule
 
@@ -31,6 +30,7 @@ from .panes.diff import DiffPane
 from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
+from .restoring_screen import RestoringScreen
 from .spending import cost_report, token_report
 from .themes import next_theme
 from .transcript.palette import Signs
@@ -56,7 +56,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(Screen[None]):
+class MainScreen(RestoringScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]

@@ -1,0 +1,57 @@
+"""Undo, redo and rewind of the main screen."""
+
+import time
+from functools import partial
+from typing import cast
+
+from textual.app import App
+from textual.screen import Screen
+
+from ..engine.session import Session
+from .widgets.prompt import Prompt
+from .widgets.rewind import RewindChoice, RewindScreen, prompts_of
+
+
+class RestoringScreen(Screen[None]):
+    """A screen that works on a session and has a prompt; what cannot be done is said in a toast."""
+
+    _session: Session
+
+    def action_undo(self) -> None:
+        """Put the files back that the last turn changed."""
+        self.run_worker(self._undo(), group="restore")
+
+    def action_redo(self) -> None:
+        """Take back the last undo."""
+        self.run_worker(self._redo(), group="restore")
+
+    def action_rewind(self) -> None:
+        """Choose a prompt to go back to."""
+        prompts = prompts_of(self._session.state.transcript)
+        if self._session.busy or not prompts:
+            self._warn("A turn runs: stop it first (Esc)." if prompts else "There is no prompt to go back to yet.")
+            return
+        screen = RewindScreen(self._session.checkpoints, prompts, time.time())
+        cast("App[object]", self.app).push_screen(screen, self._chosen)
+
+    def _chosen(self, choice: RewindChoice | None) -> None:
+        self.query_one(Prompt).focus()
+        if choice is not None:
+            self.run_worker(partial(self._rewind, choice), group="restore")
+
+    async def _undo(self) -> None:
+        self._warn(await self._session.undo())
+
+    async def _redo(self) -> None:
+        self._warn(await self._session.redo())
+
+    async def _rewind(self, choice: RewindChoice) -> None:
+        problem = await self._session.rewind(choice.prompt_id, files=choice.files, conversation=choice.conversation)
+        self._warn(problem)
+        prompt = self.query_one(Prompt)
+        if choice.conversation and not problem and not prompt.text.strip():
+            prompt.replace_all(choice.text)  # to be edited and sent again; what was being written stays
+
+    def _warn(self, problem: str) -> None:
+        if problem:
+            self.notify(problem, severity="warning", markup=False)

@@ -1,0 +1,104 @@
+"""Undo, redo and rewind as a person meets them: keys, the rewind screen, and what the model is told."""
+
+from pathlib import Path
+
+import pytest
+from textual.widgets import OptionList, Static
+
+from patchbay.app.engine.state import PromptEntry
+from patchbay.app.tui.widgets.prompt import Prompt
+from patchbay.app.tui.widgets.rewind import RewindScreen, age, file_lines, prompt_row, prompts_of
+from patchbay.tools.events import Fate, FileFate
+from support.screens import on_screen
+from support.undo_session import undo_session
+
+
+def shown(desk, selector: str) -> str:
+    return str(desk.app.screen.query_one(selector, Static).render())
+
+
+async def test_f5_undoes_and_alt_y_does_it_again(tmp_path: Path) -> None:
+    session, _ = undo_session(tmp_path, ("write", {"path": "a.txt", "content": "one\n"}))
+    async with on_screen(session) as desk:
+        await desk.type("make a.txt")
+        await desk.idle()
+        assert (tmp_path / "work/a.txt").read_text() == "one\n"
+        await desk.pilot.press("f5")
+        await desk.when(lambda: not (tmp_path / "work/a.txt").exists() and not session.busy)
+        assert session.state.files == ()
+        await desk.pilot.pause(0.1)
+        assert "Undone: a.txt" in desk.text("chat")
+        await desk.pilot.press("alt+y")
+        await desk.when(lambda: (tmp_path / "work/a.txt").exists() and not session.busy)
+        assert [each.path for each in session.state.files] == ["a.txt"]
+
+
+async def test_rewind_shows_beforehand_and_gives_the_prompt_back(tmp_path: Path) -> None:
+    session, _ = undo_session(
+        tmp_path,
+        ("write", {"path": "a.txt", "content": "one\n"}),
+        ("write", {"path": "b.txt", "content": "two\n"}),
+    )
+    async with on_screen(session) as desk:
+        await desk.type("first")
+        await desk.idle()
+        await desk.type("second")
+        await desk.idle()
+        (tmp_path / "work/a.txt").write_text("mine\n")
+        await desk.pilot.press("alt+r")
+        await desk.when(lambda: isinstance(desk.app.screen, RewindScreen))
+        await desk.pilot.press("down")
+        await desk.when(lambda: "kept" in shown(desk, "#rewind-files") and "b.txt" in shown(desk, "#rewind-files"))
+        assert "Would be kept" in shown(desk, "#rewind-files")
+        assert desk.app.screen.query_one(OptionList).option_count == 2
+        await desk.pilot.press("d")
+        await desk.when(lambda: "+mine" in shown(desk, "#rewind-files"))
+        await desk.pilot.press("enter")
+        await desk.when(lambda: not (tmp_path / "work/b.txt").exists() and not session.busy)
+        await desk.pilot.pause(0.1)
+        assert (tmp_path / "work/a.txt").read_text() == "mine\n"
+        assert desk.screen.query_one(Prompt).text == "first"
+        assert prompts_of(session.state.transcript) == []
+        assert "kept: a.txt (changed since)" in desk.text("chat")
+
+
+async def test_rewind_leaves_everything_with_escape_and_tab_chooses_what(tmp_path: Path) -> None:
+    session, _ = undo_session(tmp_path, ("write", {"path": "a.txt", "content": "one\n"}))
+    async with on_screen(session) as desk:
+        await desk.type("first")
+        await desk.idle()
+        await desk.pilot.press("alt+r")
+        await desk.when(lambda: isinstance(desk.app.screen, RewindScreen))
+        seen = []
+        for _ in range(3):
+            seen.append(shown(desk, "#rewind-mode"))
+            await desk.pilot.press("tab")
+        assert ["files and conversation" in seen[0], "files only" in seen[1], "conversation only" in seen[2]] == [
+            True
+        ] * 3
+        await desk.pilot.press("escape")
+        await desk.pilot.pause()
+        assert (tmp_path / "work/a.txt").exists()
+
+
+async def test_nothing_to_rewind_is_said(tmp_path: Path) -> None:
+    session, _ = undo_session(tmp_path)
+    async with on_screen(session) as desk:
+        await desk.pilot.press("alt+r")
+        await desk.pilot.press("f5")
+        await desk.pilot.pause(0.1)
+        messages = [str(each.message) for each in desk.app._notifications]
+        assert any("no prompt to go back to" in each for each in messages)
+        assert any("nothing to undo" in each for each in messages)
+
+
+def test_rows_show_no_control_characters() -> None:
+    row = prompt_row(PromptEntry(prompt_id="p", text="evil\x1b]0;x\x07 [red]", at=0.0), 90.0, 2)
+    assert "\x1b" not in row.plain and "[red]" in row.plain and "2 files" in row.plain and "1 min" in row.plain
+    lines = list(file_lines([FileFate(path="a\x1b[2J", fate=Fate.KEPT, why="changed since")]))
+    assert all("\x1b" not in line for line, _ in lines)
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(3, "3 s"), (61, "1 min"), (7300, "2 h"), (200_000, "2 d")])
+def test_age(seconds: float, words: str) -> None:
+    assert age(seconds) == words
