@@ -29,13 +29,13 @@ class Diff:
         return f"{added} {removed}" if self.added and self.removed else removed if self.removed else added
 
 
-def unified_diff(before: str, after: str, path: str, *, created: bool = False) -> Diff:
+def unified_diff(before: str, after: str, path: str, *, created: bool = False, deleted: bool = False) -> Diff:
     """The diff from ``before`` to ``after``, with ``\\n`` line ends whatever those of the texts are."""
     old, new = _lines(before), _lines(after)
     changes = _changes(old, new)
     if not changes:
         return Diff(text="", added=0, removed=0)
-    shown = ["--- /dev/null" if created else f"--- a/{path}", f"+++ b/{path}"]
+    shown = ["--- /dev/null" if created else f"--- a/{path}", "+++ /dev/null" if deleted else f"+++ b/{path}"]
     for group in _grouped(changes):
         shown += _hunk(old, new, group)
     added, removed = (sum(change[k + 1] - change[k] for change in changes) for k in (2, 0))

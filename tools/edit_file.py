@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from pydantic import BaseModel, Field, model_validator
 
-from .changing import Change, planned
+from .changing import Change, planned_changes
 from .failures import ToolFailure
 from .policy import Action, Request
 from .replacing import Replacement, replace_all
@@ -77,7 +77,7 @@ class EditFile(Tool[EditArguments]):
         before = context.workspace.read(place) if place.exists or only.old or len(replacements) > 1 else None
         if not before and only.new and not only.old and len(replacements) == 1:
             TextFile(text="").refuse_unencodable(only.new)
-            return planned(Change(place=place, before=before, after=only.new.encode()), context)
+            return planned_changes([Change(place=place, before=before, after=only.new.encode())], context)
         return await _replacing(place, before or b"", replacements, context)
 
 
@@ -91,4 +91,4 @@ async def _replacing(place: Place, before: bytes, replacements: list[Replacement
     replaced = await asyncio.to_thread(replace_all, file.text, replacements)
     notes = "".join(f"\n{note}" for note in replaced.notes)
     change = Change(place=place, before=before, after=file.encoded(replaced.text))
-    return await asyncio.to_thread(planned, change, context, note=notes)
+    return await asyncio.to_thread(planned_changes, [change], context, note=notes)

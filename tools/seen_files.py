@@ -30,6 +30,11 @@ class SeenFiles:
             if len(self._contents) > _KEPT_FILES:
                 del self._contents[next(iter(self._contents))]
 
+    def forget(self, place: Place) -> None:
+        """The file is gone: one of the same name that comes later has not been seen."""
+        self._digests.pop(place.real, None)
+        self._contents.pop(place.real, None)
+
     def require_current(self, place: Place, data: bytes) -> None:
         """Raise ``ToolFailure`` unless the model knows ``data``, the present content.
 

@@ -16,7 +16,7 @@ from .base import Emit
 from .events import Outcome
 from .policy import Request
 from .seen_files import SeenFiles
-from .workspace import Workspace
+from .workspace import Change, Workspace
 
 A = TypeVar("A", bound=BaseModel)
 
@@ -55,6 +55,9 @@ class Plan:
     preview: str = ""
     needs_approval: bool = True
     """False when running changes nothing after all."""
+    changes: tuple[Change, ...] = ()
+    """What running will do to files, for plans made by ``changing.planned_changes``: they can be looked at
+    (and kept for undoing) before, and a narrower plan can be made from some of them."""
 
 
 class Tool(ABC, Generic[A]):

@@ -5,28 +5,26 @@ component by component without following links: a link that appears between the 
 is refused, not followed.
 """
 
-import contextlib
 import difflib
 import errno
 import os
 import re
-import secrets
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .atomic_write import FileWrite, WriteFailed, write_all
 from .failures import ToolFailure
+from .opening import opened_parent, read_file
 from .safe_text import reveal
 from .sensitive import Concern, concern_of
 
 MAX_FILE_BYTES = 64_000_000
 """The most that is ever read from one file. Bytes."""
 
-_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 _LISTED = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_RDONLY
-_FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SYSTEM_FOLDERS = (Path("/proc"), Path("/dev"), Path("/sys"))
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -48,6 +46,27 @@ class Place:
     folder: bool
     read_concern: tuple[Concern, str] | None
     write_concern: tuple[Concern, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One file's content before and after; None means that there is no file."""
+
+    place: Place
+    before: bytes | None
+    after: bytes | None
+    moved_from: Place | None = None
+    """For a new file: the deleted one whose mode it takes over. Of no other consequence."""
+
+    @property
+    def created(self) -> bool:
+        """Whether there was no file."""
+        return self.before is None
+
+    @property
+    def deleted(self) -> bool:
+        """Whether there is no file any more."""
+        return self.after is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +114,8 @@ class Workspace:
     def read(self, place: Place, *, limit: int = MAX_FILE_BYTES) -> bytes:
         """The bytes of a regular file. Raises ``ToolFailure`` when there is none or it is larger than ``limit``."""
         try:
-            with _parent(place.real) as parent:
-                data = _read_file(parent, place.real.name, limit)
+            with opened_parent(place.real) as parent:
+                data = read_file(parent, place.real.name, limit)
         except OSError as error:
             raise self._explained(error, place) from None
         if data is None:
@@ -106,25 +125,37 @@ class Workspace:
         return data
 
     def write(self, place: Place, content: bytes, *, replaces: bytes | None) -> None:
-        """Put ``content`` in the file, provided that it still holds ``replaces`` (None: that there is no file).
+        """Put ``content`` in one file, provided that it still holds ``replaces``; see ``apply``."""
+        self.apply([Change(place=place, before=replaces, after=content)])
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Carry out all changes, or none, provided that every file still holds what its change goes out from.
 
         An existing file keeps its mode, owner and links; it is replaced by renaming, so that no reader sees
         half of it (a file with several hard links is written in place). Missing folders are made. Raises
-        ``ToolFailure``; then the file is as it was.
+        ``ToolFailure``; then every file is as it was.
         """
+        if len({change.place.real for change in changes}) < len(changes):
+            raise ToolFailure("One file is changed twice in one go: put both changes into one.")
+        writes = [
+            FileWrite(
+                path=change.place.real,
+                before=change.before,
+                after=change.after,
+                like=None if change.moved_from is None else change.moved_from.real,
+            )
+            for change in changes
+        ]
         try:
-            with self._writing, _parent(place.real, create=replaces is None) as parent:
-                if replaces is None:
-                    _create(parent, place.real.name, content)
-                else:
-                    _replace(parent, place.real.name, content, replaces)
-        except OSError as error:
-            raise self._explained(error, place) from None
+            with self._writing:
+                write_all(writes)
+        except WriteFailed as failed:
+            raise self._explained(failed.error, changes[failed.index].place) from None
 
     def entries(self, place: Place) -> list[Entry]:
         """The names in a folder, folders first. Raises ``ToolFailure``."""
         try:
-            with _parent(place.real) as parent:
+            with opened_parent(place.real) as parent:
                 listed = os.open(place.real.name or ".", _LISTED, dir_fd=parent)
             try:
                 with os.scandir(listed) as found:
@@ -213,85 +244,6 @@ def _kind(real: Path, path: str) -> int | None:
 def _first_concern(spellings: tuple[tuple[str, ...], ...], *, writing: bool) -> tuple[Concern, str] | None:
     found = (concern_of(parts, writing=writing) for parts in spellings)
     return next((concern for concern in found if concern), None)
-
-
-@contextlib.contextmanager
-def _parent(real: Path, *, create: bool = False) -> Generator[int]:
-    """A descriptor of the folder that holds ``real``, reached without following any link."""
-    here = os.open("/", _FOLDER)
-    try:
-        for part in real.parent.parts[1:]:
-            if create:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, dir_fd=here)
-            below = os.open(part, _FOLDER, dir_fd=here)
-            os.close(here)
-            here = below
-        yield here
-    finally:
-        os.close(here)
-
-
-def _read_file(parent: int, name: str, limit: int) -> bytes | None:
-    """The content of a regular file; None when it is longer than ``limit`` bytes."""
-    descriptor = os.open(name or ".", os.O_RDONLY | _FILE, dir_fd=parent)
-    with os.fdopen(descriptor, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, "neither a file nor a folder")
-        data = file.read(limit + 1)
-    return data if len(data) <= limit else None
-
-
-def _create(parent: int, name: str, content: bytes) -> None:
-    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o666, dir_fd=parent)
-    try:
-        _fill(descriptor, content)
-    except OSError:
-        os.unlink(name, dir_fd=parent)
-        raise
-
-
-def _replace(parent: int, name: str, content: bytes, replaces: bytes) -> None:
-    if _read_file(parent, name, len(replaces)) != replaces:
-        raise OSError(errno.ESTALE, "changed")
-    status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-    if not status.st_mode & 0o222:
-        raise PermissionError(errno.EACCES, "read-only file (chmod u+w to allow it)")
-    if status.st_nlink > 1:
-        _overwrite(parent, name, content)
-        return
-    temporary = f".patchbay-{secrets.token_hex(8)}"
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FILE, 0o600, dir_fd=parent)
-    except PermissionError:  # the folder may be closed while the file is not
-        _overwrite(parent, name, content)
-        return
-    try:
-        if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-            with contextlib.suppress(OSError):  # only root may give files away; the content matters more
-                os.fchown(descriptor, status.st_uid, status.st_gid)
-        os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
-        _fill(descriptor, content)
-        os.rename(temporary, name, src_dir_fd=parent, dst_dir_fd=parent)
-    except OSError:
-        os.unlink(temporary, dir_fd=parent)
-        raise
-
-
-def _overwrite(parent: int, name: str, content: bytes) -> None:
-    descriptor = os.open(name, os.O_WRONLY | _FILE, dir_fd=parent)
-    os.ftruncate(descriptor, 0)
-    _fill(descriptor, content)
-
-
-def _fill(descriptor: int, content: bytes) -> None:
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _entry(item: os.DirEntry[str]) -> Entry:

@@ -4,7 +4,7 @@ import asyncio
 
 from pydantic import BaseModel
 
-from .changing import Change, planned
+from .changing import Change, planned_changes
 from .failures import ToolFailure
 from .policy import Action, Request
 from .text_file import TextFile, decode
@@ -46,7 +46,7 @@ class WriteFile(Tool[WriteArguments]):
         style = style or TextFile(text="")
         TextFile(text="").refuse_unencodable(arguments.content)
         after = style.encoded(_with_line_ends(arguments.content, style.text))
-        return await asyncio.to_thread(planned, Change(place=place, before=before, after=after), context)
+        return await asyncio.to_thread(planned_changes, [Change(place=place, before=before, after=after)], context)
 
 
 def _with_line_ends(content: str, old: str) -> str:
