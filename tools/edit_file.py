@@ -85,7 +85,7 @@ async def _replacing(place: Place, before: bytes, replacements: list[Replacement
     context.seen.require_current(place, before)
     file = decode(before)
     if file is None:
-        raise ToolFailure(f"{place.shown} is a binary file: change it with bash.", summary="binary")
+        raise ToolFailure(f"{place.shown} is a binary file: change it with bash.", kind="binary")
     for replacement in replacements:
         file.refuse_unencodable(replacement.new)
     replaced = await asyncio.to_thread(replace_all, file.text, replacements)

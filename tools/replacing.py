@@ -46,31 +46,33 @@ def replace_all(text: str, replacements: Sequence[Replacement]) -> Replaced:
         if located.tolerance:
             notes.append(f"{label}matched although {located.tolerance} differ from the file.")
     if text == original:
-        raise ToolFailure("The edits change nothing: the file is already as they would leave it.", summary="no change")
+        raise ToolFailure("The edits change nothing: the file is already as they would leave it.", kind="no_change")
     return Replaced(text=text, places=places, notes=tuple(notes))
 
 
 def _located(text: str, replacement: Replacement, label: str) -> Located:
     old, new = as_lines(replacement.old), as_lines(replacement.new)
     if not old:
-        raise ToolFailure(f"{label}old_text is empty: give the text to replace, or use write for a whole file.")
+        raise ToolFailure(
+            f"{label}old_text is empty: give the text to replace, or use write for a whole file.", kind="empty_old"
+        )
     if old == new:
-        raise ToolFailure(f"{label}old_text and new_text are the same.", summary="no change")
+        raise ToolFailure(f"{label}old_text and new_text are the same.", kind="no_change")
     try:
         located = locate(text, old, new)
     except IndentationUnclear:
         raise ToolFailure(
             f"{label}old_text is in the file with another indentation that does not carry over to new_text: "
             "give both with the exact indentation of the file.",
-            summary="not found",
+            kind="not_found",
         ) from None
     match len(located.matches):
         case 0:
-            raise ToolFailure(_not_found(text, old, label), summary="not found")
+            raise ToolFailure(_not_found(text, old, label), kind="not_found")
         case 1:
             return located
         case count if not replacement.everywhere:
-            raise ToolFailure(_ambiguous(text, located, count, label), summary="ambiguous")
+            raise ToolFailure(_ambiguous(text, located, count, label), kind="ambiguous")
         case _:
             return _without_overlaps(located)
 

@@ -42,7 +42,7 @@ class SeenFiles:
         """
         known = self._digests.get(place.real)
         if known is None:
-            raise ToolFailure(f"You have not read {place.shown} yet: read it, then change it.", summary="not read")
+            raise ToolFailure(f"You have not read {place.shown} yet: read it, then change it.", kind="not_read")
         if known == _digest(data):
             return
         excerpt = self._difference(place, data)
@@ -51,9 +51,7 @@ class SeenFiles:
             advice = f"This is what changed since you last saw it:\n{excerpt}Now edit the file as it is."
         else:
             advice = "Read it again."
-        raise ToolFailure(
-            f"{place.shown} is not as you last saw it: something else changed it. {advice}", summary="stale"
-        )
+        raise ToolFailure(f"{place.shown} is not as you last saw it: something else changed it. {advice}", kind="stale")
 
     def _difference(self, place: Place, data: bytes) -> str:
         """The change since the model saw the file; "" when it is long, unknown or not the model's to see unasked."""

@@ -33,9 +33,11 @@ class TextFile:
     def refuse_unencodable(self, new_text: str) -> None:
         """Raise ``ToolFailure`` for text that cannot be put in this file without mixing encodings."""
         if _SURROGATE.search(new_text):
-            raise ToolFailure("The new text holds lone surrogates, which no file can hold.")
+            raise ToolFailure("The new text holds lone surrogates, which no file can hold.", kind="encoding")
         if not new_text.isascii() and _SURROGATE.search(self.text):
-            raise ToolFailure("The file is not UTF-8, and its encoding is unknown: the new text must be plain ASCII.")
+            raise ToolFailure(
+                "The file is not UTF-8, and its encoding is unknown: the new text must be plain ASCII.", kind="encoding"
+            )
 
 
 def decode(data: bytes) -> TextFile | None:

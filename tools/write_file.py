@@ -38,7 +38,7 @@ class WriteFile(Tool[WriteArguments]):
         """Compare with what is there; refuse a folder and a file that the model does not know as it is."""
         place = request.places[0]
         if place.folder:
-            raise ToolFailure(f"{place.shown} is a folder: give the path of a file.")
+            raise ToolFailure(f"{place.shown} is a folder: give the path of a file.", kind="is_directory")
         before = context.workspace.read(place) if place.exists else None
         if before:
             context.seen.require_current(place, before)

@@ -58,6 +58,10 @@ def _start(command: Command) -> int:
             from .models import models_command
 
             return models_command(command.options)
+        case "tools":
+            from .tools_call import tools_command
+
+            return tools_command(command.options)
         case "doctor":
             from .doctor import doctor_command
 

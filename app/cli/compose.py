@@ -218,6 +218,21 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     return runtime
 
 
+def open_toolbox(
+    settings: Settings, folder: Path, *, allow: tuple[str, ...] = (), confined: bool = False
+) -> LocalToolbox:
+    """The tools without a session, for one call by hand. Raises ``SettingsError`` for a rule that cannot be read."""
+    paths = find_paths(os.environ)
+    wish = Wish(folder=folder, allow=allow)
+    return LocalToolbox(
+        folder,
+        _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
+        state_folder=paths.state_folder,
+        secret_variables=ProviderDirectory(settings.provider_configs(), os.environ, Catalogue({})).key_variables(),
+        confined=confined,
+    )
+
+
 def _open_log(folder: Path | None) -> ExchangeLog:
     """Where exchanges are kept. Raises ``SettingsError`` when they cannot be written."""
     try:
