@@ -57,6 +57,18 @@ def decode(data: bytes) -> TextFile | None:
     return TextFile(text=data.decode("utf-8", "surrogateescape"))
 
 
+def in_style_of(old: bytes | None, content: str) -> bytes:
+    """A whole new content with the encoding, byte order mark and line ends of the old one (None: no file).
+
+    ``\\n`` becomes ``\\r\\n`` when every line of the old text ends so and the new text does not say otherwise.
+    Raises ``ToolFailure`` for text that no file can hold.
+    """
+    TextFile(text="").refuse_unencodable(content)
+    style = (decode(old) if old else None) or TextFile(text="")
+    dos = "\r\n" in style.text and style.text.count("\r\n") == style.text.count("\n")
+    return style.encoded(content.replace("\n", "\r\n") if dos and "\r" not in content else content)
+
+
 def displayable(text: str) -> str:
     """``text`` with lone surrogates replaced, so that it can be written as UTF-8 or JSON."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)

@@ -152,6 +152,11 @@ class Workspace:
         except WriteFailed as failed:
             raise self._explained(failed.error, changes[failed.index].place) from None
 
+    def is_link(self, place: Place) -> bool:
+        """Whether the last name of the path as it was given is a symbolic link."""
+        given = Path(os.path.join(self.root, place.given))
+        return Path(os.path.realpath(given.parent), given.name) != place.real
+
     def entries(self, place: Place) -> list[Entry]:
         """The names in a folder, folders first. Raises ``ToolFailure``."""
         try:
