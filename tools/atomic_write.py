@@ -129,14 +129,11 @@ class _Staged:
         if self._undo is not None:
             with contextlib.suppress(OSError):
                 self._undo()
-        for name in (self._beside, self._kept):
-            with contextlib.suppress(OSError):
-                os.unlink(name, dir_fd=self._parent)
+        self._unlink_temporaries()
 
     def settle(self) -> None:
         """All is done: forget how to take it back, and make sure that the names are on the disk."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._kept, dir_fd=self._parent)
+        self._unlink_temporaries()
         with contextlib.suppress(OSError):  # a folder that may be entered but not read cannot be flushed
             folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._parent)
             try:
@@ -162,6 +159,11 @@ class _Staged:
         if not status.st_mode & 0o222:
             raise PermissionError(errno.EACCES, "read-only file (chmod u+w to allow it)")
         return status
+
+    def _unlink_temporaries(self) -> None:
+        for name in (self._beside, self._kept):
+            with contextlib.suppress(OSError):
+                os.unlink(name, dir_fd=self._parent)
 
     def _has(self, name: str) -> bool:
         try:
@@ -190,8 +192,6 @@ class _Staged:
             if self._has(self._name):
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
             os.rename(self._beside, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
-        else:
-            os.unlink(self._beside, dir_fd=self._parent)
         self._undo = lambda: os.unlink(self._name, dir_fd=self._parent)
 
     def _delete(self) -> None:

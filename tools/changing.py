@@ -80,7 +80,7 @@ async def _carry_out(
         if change.after is None:
             context.seen.forget(change.place)
         else:
-            context.seen.note(change.place, change.after)
+            context.seen.note_changed(change.place, change.before, change.after)
     for change in real:
         context.emit(
             FileChanged(

@@ -10,7 +10,7 @@ from .changing import Change, planned_changes
 from .failures import ToolFailure
 from .policy import Action, Request
 from .replacing import Replacement, replace_all
-from .text_file import TextFile, decode
+from .text_file import TextFile, as_lines, decode
 from .tool import Plan, Tool, ToolContext
 from .workspace import Place
 
@@ -82,13 +82,18 @@ class EditFile(Tool[EditArguments]):
 
 
 async def _replacing(place: Place, before: bytes, replacements: list[Replacement], context: ToolContext) -> Plan:
-    context.seen.require_current(place, before)
+    context.seen.require_current(place, before, wanted=[_wanted(each.old) for each in replacements])
     file = decode(before)
     if file is None:
-        raise ToolFailure(f"{place.shown} is a binary file: change it with bash.", summary="binary")
+        raise ToolFailure(f"{place.shown} is a binary file: change it with bash.", kind="binary")
     for replacement in replacements:
         file.refuse_unencodable(replacement.new)
     replaced = await asyncio.to_thread(replace_all, file.text, replacements)
+    context.seen.require_shown(place, file.text, replaced.text)
     notes = "".join(f"\n{note}" for note in replaced.notes)
     change = Change(place=place, before=before, after=file.encoded(replaced.text))
-    return await asyncio.to_thread(planned_changes, [change], context, note=notes)
+    return await asyncio.to_thread(planned_changes, [change], context, note=notes, summary_note=replaced.tolerance)
+
+
+def _wanted(old: str) -> list[str]:
+    return as_lines(old).removesuffix("\n").split("\n")

@@ -139,6 +139,8 @@ class ToolRunFinished:
     """A few words for the one-line cell: ``48 lines``, ``+3 −1``, ``exit 1``."""
     duration_s: float
     exit_status: int | None = None
+    error_kind: str = ""
+    """What kind of failure, for programs (see ``failures.ToolFailure``); empty when nothing failed."""
 
 
 class RestoreKind(StrEnum):

@@ -6,6 +6,7 @@ edit leaves alone keep the bytes of the file, and a changed line gets the indent
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """Every place that fits, and in what the text there differs from what was asked for ("" if in nothing)."""
+    """Every place that fits, and how the text there differs from what was asked for ("" if in nothing)."""
 
     matches: tuple[Match, ...]
     tolerance: str = ""
@@ -45,17 +46,72 @@ def locate(text: str, old: str, new: str) -> Located:
     exact = _exact(text, old, new)
     if exact:
         return Located(matches=exact)
-    tolerances: tuple[tuple[str, LineKey], ...] = (
-        ("blanks at line ends", str.rstrip),
-        ("typographic quotes, dashes or blanks", lambda line: line.translate(_TYPOGRAPHY).rstrip()),
-        ("indentation", lambda line: line.translate(_TYPOGRAPHY).strip()),
-        ("blanks within lines", lambda line: " ".join(line.translate(_TYPOGRAPHY).split())),
-    )
-    for tolerance, key in tolerances:
+    for tolerance, key in TOLERANCES:
         matches = _by_lines(text, old, new, key)
         if matches:
             return Located(matches=matches, tolerance=tolerance)
-    return Located(matches=())
+    matches = _within_a_line(text, old, new)
+    if matches:
+        return Located(matches=matches, tolerance=TOLERANCES[1][0])
+    trimmed = _without_blank_ends(old, new)
+    if trimmed is None:
+        return Located(matches=())
+    located = locate(text, *trimmed)
+    also = f", {located.tolerance}" if located.tolerance else ""
+    return Located(matches=located.matches, tolerance=f"blank lines around it differ{also}")
+
+
+def _plain(line: str) -> str:
+    """Typographic characters as their ASCII likeness, composed letters in one spelling. Nothing looser (no NFKC)."""
+    return line if line.isascii() else unicodedata.normalize("NFC", line.translate(_TYPOGRAPHY))
+
+
+TOLERANCES: tuple[tuple[str, LineKey], ...] = (
+    ("blanks at line ends differ", str.rstrip),
+    ("typographic characters differ", lambda line: _plain(line).rstrip()),
+    ("indentation differs", lambda line: _plain(line).strip()),
+    ("blanks within lines differ", lambda line: " ".join(_plain(line).split())),
+)
+"""From the tightest to the loosest: lines with the same key count as the same."""
+
+
+def has_substance(keys: list[str]) -> bool:
+    """Whether lines say enough to be looked for with tolerance: brackets and blank lines are everywhere."""
+    return _SUBSTANCE.search("".join(keys)) is not None
+
+
+def _within_a_line(text: str, old: str, new: str) -> tuple[Match, ...]:
+    """A part of a line that differs in typography only. What old and new share keeps the characters of the file."""
+    wanted, there = old.translate(_TYPOGRAPHY), text.translate(_TYPOGRAPHY)
+    if "\n" in old or not has_substance([wanted]) or (wanted == old and there == text):
+        return ()
+    found: list[Match] = []
+    steps = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    start = there.find(wanted)
+    while start >= 0:
+        kept = text[start : start + len(old)]
+        parts = (kept[a:b] if step == "equal" else new[c:d] for step, a, b, c, d in steps)
+        found.append(Match(start=start, end=start + len(old), new="".join(parts)))
+        start = there.find(wanted, start + 1)
+    return tuple(found)
+
+
+def _without_blank_ends(old: str, new: str) -> tuple[str, str] | None:
+    """Both texts without the blank lines at the ends of ``old`` that ``new`` has too; None when ``old`` has none."""
+    old_lines, new_lines = old.split("\n"), new.split("\n")
+    whole = old_lines[-1] == "" and new_lines[-1] == ""
+    if whole:
+        del old_lines[-1], new_lines[-1]
+    before = len(old_lines)
+    for end in (0, -1):
+        while len(old_lines) > 1 and not old_lines[end].strip():
+            old_lines.pop(end)
+            if len(new_lines) > 1 and not new_lines[end].strip():
+                new_lines.pop(end)
+    if len(old_lines) == before:
+        return None
+    end = "\n" if whole else ""
+    return "\n".join(old_lines) + end, "\n".join(new_lines) + end
 
 
 def _exact(text: str, old: str, new: str) -> tuple[Match, ...]:
@@ -73,7 +129,7 @@ def _by_lines(text: str, old: str, new: str, key: LineKey) -> tuple[Match, ...]:
     whole = old.endswith("\n")
     old_lines = old.removesuffix("\n").split("\n")
     wanted = [key(line) for line in old_lines]
-    if not _SUBSTANCE.search("".join(wanted)):
+    if not has_substance(wanted):
         return ()
     lines = text.split("\n")
     keys = [key(line) for line in lines]
@@ -98,7 +154,7 @@ def _merged(old: list[str], new: list[str], there: list[str]) -> str:
     """The new lines as they belong in the file: unchanged ones with its bytes, the others indented like it."""
     if new == [""]:
         return ""
-    indent = _indentation(old, there)
+    indent = indentation(old, there)
     merged: list[str] = []
     steps = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for step, old_first, old_last, new_first, new_last in steps:
@@ -109,8 +165,8 @@ def _merged(old: list[str], new: list[str], there: list[str]) -> str:
     return "\n".join(merged)
 
 
-def _indentation(old: list[str], there: list[str]) -> Callable[[str], str]:
-    """How a line indented like ``old`` is indented like ``there``."""
+def indentation(old: list[str], there: list[str]) -> Callable[[str], str]:
+    """How a line indented like ``old`` is indented like ``there``. Raises ``IndentationUnclear``, later too."""
     pairs = {(_blank(one), _blank(other)) for one, other in zip(old, there, strict=True) if one.strip()}
     if all(one == other for one, other in pairs):
         return lambda line: line

@@ -47,7 +47,7 @@ def denied(answer: ApprovalResolved, told: str = "") -> ToolFailure:
     return ToolFailure(
         f"The person declined this call; nothing was done.{comment} Do not repeat it unchanged.{each}",
         outcome=Outcome.DENIED,
-        summary="denied",
+        kind="denied",
     )
 
 

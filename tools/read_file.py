@@ -48,13 +48,13 @@ class ReadFile(Tool[ReadArguments]):
 def _read(arguments: ReadArguments, context: ToolContext, request: Request) -> ToolResult:
     place = request.places[0]
     if place.folder:
-        raise ToolFailure(f"{place.shown} is a folder: use list.")
+        raise ToolFailure(f"{place.shown} is a folder: use list.", kind="is_directory")
     data = context.workspace.read(place)
     file = decode(data)
     if file is None:
         raise ToolFailure(
             f"{place.shown} is a binary file of {len(data):,} bytes: look at it with bash (file, xxd, strings).",
-            summary="binary",
+            kind="binary",
         )
     context.seen.note(place, data)
     lines = Lines(file.text).text.removesuffix("\n").split("\n")

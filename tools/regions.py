@@ -13,6 +13,12 @@ _COMPARED = 4000
 _SPELLED = 2000
 """Lines looked at for similar spelling."""
 _LEAST = 0.34
+_SHOWN_LINES = 12
+_SHOWN_CHARACTERS = 200
+_EXCERPTS = 5
+_EXCERPT_LINES = 60
+_AROUND = 5
+"""Lines shown above and below."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +43,41 @@ def nearest_regions(lines: list[str], wanted: list[str], *, count: int = 3) -> l
         if likeness >= _LEAST:
             regions.append(Region(first=start + 1, last=start + size, likeness=likeness))
     return sorted(regions, key=lambda region: -region.likeness)[:count]
+
+
+def shown_regions(lines: list[str], wanted: list[str]) -> str:
+    """The nearest regions with their line numbers, for the model; a sentence when there are none."""
+    regions = nearest_regions(lines, wanted)
+    if not regions:
+        return " Nothing in the file is like it: read the file again."
+    shown = [" Most similar:"]
+    for region in regions:
+        last = min(region.last, region.first + _SHOWN_LINES - 1)
+        shown.append(f"lines {region.first}-{region.last} ({region.likeness:.0%} alike):")
+        shown += _numbered(lines, region.first, last)
+    return "\n".join(shown)
+
+
+def excerpt(lines: list[str], wanted: list[list[str]]) -> tuple[str, set[str]]:
+    """What is around each of ``wanted`` (or what is most like it), numbered, and the lines that this shows whole."""
+    parts: list[str] = []
+    known: set[str] = set()
+    for each in wanted[:_EXCERPTS]:
+        size = len(each)
+        exact = next((at + 1 for at in range(len(lines) - size + 1) if size and lines[at : at + size] == each), None)
+        found = nearest_regions(lines, each, count=1) if exact is None else []
+        first = exact if exact is not None else found[0].first if found else None
+        if first is None:
+            continue
+        last = min(first + min(size, _EXCERPT_LINES) - 1 + _AROUND, len(lines))
+        first = max(1, first - _AROUND)
+        parts.append("\n".join(_numbered(lines, first, last)))
+        known |= {line for line in lines[first - 1 : last] if len(line) <= _SHOWN_CHARACTERS}
+    return "\n…\n".join(parts), known
+
+
+def _numbered(lines: list[str], first: int, last: int) -> list[str]:
+    return [f"{number}\t{lines[number - 1][:_SHOWN_CHARACTERS]}" for number in range(first, last + 1)]
 
 
 def _likeness(window: str, target: str) -> float:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from .apply_patch import ApplyPatch
 from .edit_file import EditFile
 from .find_files import FindFiles
 from .list_folder import ListFolder
@@ -15,6 +16,7 @@ TOOLS: tuple[Tool[Any], ...] = (
     ReadFile(),
     WriteFile(),
     EditFile(),
+    ApplyPatch(),
     RunBash(),
     SearchText(),
     FindFiles(),

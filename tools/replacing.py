@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from .failures import ToolFailure
 from .matching import IndentationUnclear, Located, locate
-from .regions import nearest_regions
+from .regions import shown_regions
 from .text_file import Lines, as_lines
 
-_SHOWN_LINES = 12
-_SHOWN_CHARACTERS = 200
 _LISTED = 10
 _NUMBERED = re.compile(r"\s*\d+\t")
 
@@ -31,11 +29,13 @@ class Replaced:
     text: str
     places: int
     notes: tuple[str, ...]
+    tolerance: str = ""
+    """The same in few words, for the tool log: ``indentation differs``."""
 
 
 def replace_all(text: str, replacements: Sequence[Replacement]) -> Replaced:
     """Apply each replacement to the result of the one before. Raises ``ToolFailure``; then nothing is changed."""
-    places, notes = 0, list[str]()
+    places, notes, tolerances = 0, list[str](), list[str]()
     original = text
     for number, replacement in enumerate(replacements, 1):
         label = f"edits[{number - 1}]: " if len(replacements) > 1 else ""
@@ -44,33 +44,36 @@ def replace_all(text: str, replacements: Sequence[Replacement]) -> Replaced:
         text = lines.replaced((match.start, match.end, match.new) for match in located.matches)
         places += len(located.matches)
         if located.tolerance:
-            notes.append(f"{label}matched although {located.tolerance} differ from the file.")
+            notes.append(f"{label}matched, although {located.tolerance} from the file.")
+            tolerances.append(located.tolerance)
     if text == original:
-        raise ToolFailure("The edits change nothing: the file is already as they would leave it.", summary="no change")
-    return Replaced(text=text, places=places, notes=tuple(notes))
+        raise ToolFailure("The edits change nothing: the file is already as they would leave it.", kind="no_change")
+    return Replaced(text=text, places=places, notes=tuple(notes), tolerance=", ".join(dict.fromkeys(tolerances)))
 
 
 def _located(text: str, replacement: Replacement, label: str) -> Located:
     old, new = as_lines(replacement.old), as_lines(replacement.new)
     if not old:
-        raise ToolFailure(f"{label}old_text is empty: give the text to replace, or use write for a whole file.")
+        raise ToolFailure(
+            f"{label}old_text is empty: give the text to replace, or use write for a whole file.", kind="empty_old"
+        )
     if old == new:
-        raise ToolFailure(f"{label}old_text and new_text are the same.", summary="no change")
+        raise ToolFailure(f"{label}old_text and new_text are the same.", kind="no_change")
     try:
         located = locate(text, old, new)
     except IndentationUnclear:
         raise ToolFailure(
             f"{label}old_text is in the file with another indentation that does not carry over to new_text: "
             "give both with the exact indentation of the file.",
-            summary="not found",
+            kind="not_found",
         ) from None
     match len(located.matches):
         case 0:
-            raise ToolFailure(_not_found(text, old, label), summary="not found")
+            raise ToolFailure(_not_found(text, old, label), kind="not_found")
         case 1:
             return located
         case count if not replacement.everywhere:
-            raise ToolFailure(_ambiguous(text, located, count, label), summary="ambiguous")
+            raise ToolFailure(_ambiguous(text, located, count, label), kind="ambiguous")
         case _:
             return _without_overlaps(located)
 
@@ -98,12 +101,4 @@ def _not_found(text: str, old: str, label: str) -> str:
     message = f"{label}old_text is not in the file."
     if all(_NUMBERED.match(line) for line in wanted):
         message += " It holds line numbers as read shows them: leave them out."
-    regions = nearest_regions(lines, wanted)
-    if not regions:
-        return message + " Nothing in the file is like it: read the file again."
-    shown = [message + " Most similar:"]
-    for region in regions:
-        last = min(region.last, region.first + _SHOWN_LINES - 1)
-        shown.append(f"lines {region.first}-{region.last} ({region.likeness:.0%} alike):")
-        shown += [f"{n}\t{lines[n - 1][:_SHOWN_CHARACTERS]}" for n in range(region.first, last + 1)]
-    return "\n".join(shown)
+    return message + shown_regions(lines, wanted)

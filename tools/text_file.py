@@ -33,9 +33,11 @@ class TextFile:
     def refuse_unencodable(self, new_text: str) -> None:
         """Raise ``ToolFailure`` for text that cannot be put in this file without mixing encodings."""
         if _SURROGATE.search(new_text):
-            raise ToolFailure("The new text holds lone surrogates, which no file can hold.")
+            raise ToolFailure("The new text holds lone surrogates, which no file can hold.", kind="encoding")
         if not new_text.isascii() and _SURROGATE.search(self.text):
-            raise ToolFailure("The file is not UTF-8, and its encoding is unknown: the new text must be plain ASCII.")
+            raise ToolFailure(
+                "The file is not UTF-8, and its encoding is unknown: the new text must be plain ASCII.", kind="encoding"
+            )
 
 
 def decode(data: bytes) -> TextFile | None:
@@ -53,6 +55,18 @@ def decode(data: bytes) -> TextFile | None:
     if b"\0" in data or odd * 10 > 3 * len(sample):
         return None
     return TextFile(text=data.decode("utf-8", "surrogateescape"))
+
+
+def in_style_of(old: bytes | None, content: str) -> bytes:
+    """A whole new content with the encoding, byte order mark and line ends of the old one (None: no file).
+
+    ``\\n`` becomes ``\\r\\n`` when every line of the old text ends so and the new text does not say otherwise.
+    Raises ``ToolFailure`` for text that no file can hold.
+    """
+    TextFile(text="").refuse_unencodable(content)
+    style = (decode(old) if old else None) or TextFile(text="")
+    dos = "\r\n" in style.text and style.text.count("\r\n") == style.text.count("\n")
+    return style.encoded(content.replace("\n", "\r\n") if dos and "\r" not in content else content)
 
 
 def displayable(text: str) -> str:

@@ -28,6 +28,8 @@ class ToolResult:
     content: str
     summary: str
     outcome: Outcome = Outcome.OK
+    error_kind: str = ""
+    """The ``kind`` of a ``ToolFailure``; empty when nothing failed."""
     exit_status: int | None = None
 
 
@@ -67,6 +69,8 @@ class Tool(ABC, Generic[A]):
     description: ClassVar[str]
     max_bytes: ClassVar[int] = 100_000
     """The tool's own bound of its result."""
+    confined: ClassVar[bool] = False
+    """True when it must not even ask to write outside the workspace, but for what a rule names."""
     arguments: type[A]
 
     @abstractmethod

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ class LocalToolbox:
 
     ``state_folder`` takes output that is too long for the model. ``secret_variables`` name environment
     variables that no process of a tool may see, besides those that look like secrets; ``kept_variables`` are
-    passed on although they look so.
+    passed on although they look so. ``confined``: nobody looks at single questions, so that writing outside the
+    workspace is not asked for but refused, unless a rule names the place.
     """
 
     def __init__(
@@ -52,9 +54,11 @@ class LocalToolbox:
         kept_variables: Iterable[str] = (),
         tools: Iterable[Tool[Any]] = TOOLS,
         checkpoints: SessionCheckpoints | None = None,
+        confined: bool = False,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._policy = policy
+        self._confined = confined
         self._output_folder = state_folder / "output"
         self._workspace = Workspace(workspace, readable=(self._output_folder,))
         self._seen = SeenFiles()
@@ -94,12 +98,17 @@ class LocalToolbox:
             context = self._context(run_id, emit, limit)
             result = await self._call(tool, arguments, context, clock.paused_by(approve))
         except ToolFailure as failure:
-            result = ToolResult(content=failure.message, summary=failure.summary, outcome=failure.outcome)
+            result = ToolResult(
+                content=failure.message, summary=failure.summary, outcome=failure.outcome, error_kind=failure.kind
+            )
         except asyncio.CancelledError:
             raise
         except Exception as error:  # a fault in a tool is told to the model and must not end the session
             result = ToolResult(
-                content=f"{name} failed: {type(error).__name__}: {error}", summary="failed", outcome=Outcome.ERROR
+                content=f"{name} failed: {type(error).__name__}: {error}",
+                summary="failed",
+                outcome=Outcome.ERROR,
+                error_kind="failed",
             )
         return ToolRunFinished(
             run_id=run_id,
@@ -108,6 +117,7 @@ class LocalToolbox:
             summary=result.summary,
             duration_s=clock.seconds(),
             exit_status=result.exit_status,
+            error_kind=result.error_kind,
         )
 
     async def revert_hunk(self, *, run_id: str, path: str, left: str | None, wanted: str | None, emit: Emit) -> str:
@@ -141,7 +151,9 @@ class LocalToolbox:
     def _tool(self, name: str) -> Tool[Any]:
         tool = self._tools.get(name)
         if tool is None:
-            raise ToolFailure(f"There is no tool {safe_line(name)!r}. There are: {', '.join(self._tools)}.")
+            raise ToolFailure(
+                f"There is no tool {safe_line(name)!r}. There are: {', '.join(self._tools)}.", kind="unknown_tool"
+            )
         return tool
 
     async def _call(
@@ -150,11 +162,13 @@ class LocalToolbox:
         try:
             parsed = tool.arguments.model_validate(arguments)
         except ValidationError as error:
-            raise ToolFailure(argument_problems(tool, arguments, error), summary="bad arguments") from None
+            raise ToolFailure(argument_problems(tool, arguments, error), kind="bad_arguments") from None
         title = _one_line(tool.title(parsed))
         context.emit(ToolRunStarted(run_id=context.run_id, name=tool.name, title=title))
         request = tool.request(parsed, context)
         verdict = self._policy.judge(request)
+        if request.action is Action.WRITE and (tool.confined or self._confined):
+            self._refuse_outside(request)
         plan = await tool.prepare(parsed, context, request)
         if verdict.decision is Ruling.ASK and plan.needs_approval:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
@@ -169,6 +183,16 @@ class LocalToolbox:
         if self._checkpoints is None:
             return await plan.run()
         return await run_checkpointed(plan, request, context, self._checkpoints, goes_on=goes_on)
+
+    def _refuse_outside(self, request: Request) -> None:
+        """Raise ``ToolFailure`` for a place outside that would have to be asked for."""
+        for place in request.places:
+            if not place.inside and self._policy.judge(replace(request, places=(place,))).decision is not Ruling.ALLOW:
+                raise ToolFailure(
+                    f"{place.shown} is outside the workspace, where {request.tool} may not write without a rule that "
+                    "names it.",
+                    kind="outside",
+                )
 
 
 class _Stopwatch:

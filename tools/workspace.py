@@ -152,6 +152,11 @@ class Workspace:
         except WriteFailed as failed:
             raise self._explained(failed.error, changes[failed.index].place) from None
 
+    def is_link(self, place: Place) -> bool:
+        """Whether the last name of the path as it was given is a symbolic link."""
+        given = Path(os.path.join(self.root, place.given))
+        return Path(os.path.realpath(given.parent), given.name) != place.real
+
     def entries(self, place: Place) -> list[Entry]:
         """The names in a folder, folders first. Raises ``ToolFailure``."""
         try:
@@ -174,7 +179,7 @@ class Workspace:
     def _refuse_system_folder(self, candidate: Path, path: str) -> None:
         for folder in _SYSTEM_FOLDERS:
             if candidate.is_relative_to(folder) and not self.root.is_relative_to(folder):
-                raise ToolFailure(f"{reveal(path)} is in {folder}, which tools do not open.", summary="refused")
+                raise ToolFailure(f"{reveal(path)} is in {folder}, which tools do not open.", kind="refused")
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.as_posix()
@@ -185,21 +190,24 @@ class Workspace:
 
     def _explained(self, error: OSError, place: Place) -> ToolFailure:
         shown = reveal(place.shown)
-        summary = "failed"
+        kind = "failed"
         match error.errno:
             case errno.ENOENT:
-                message = f"There is no file {shown}.{self._similar(place)}"
+                message, kind = f"There is no file {shown}.{self._similar(place)}", "file_missing"
             case errno.EISDIR:
-                message = f"{shown} is a folder: use list."
+                message, kind = f"{shown} is a folder: use list.", "is_directory"
             case errno.ELOOP | errno.ENOTDIR:
                 message = f"{shown} is not reached through folders alone (a link or a file is in the way)."
+                kind = "refused"
             case errno.EEXIST:
-                message, summary = f"{shown} has appeared in the meantime: read it first.", "changed"
+                message, kind = f"{shown} has appeared in the meantime: read it first.", "exists"
             case errno.ESTALE:
-                message, summary = f"{shown} changed while the call waited: read it again.", "changed"
+                message, kind = f"{shown} changed while the call waited: read it again.", "stale"
+            case errno.EACCES | errno.EPERM | errno.EROFS:
+                message, kind = f"{shown}: {error.strerror or error}.", "read_only"
             case _:
                 message = f"{shown}: {error.strerror or error}."
-        return ToolFailure(message, summary=summary)
+        return ToolFailure(message, kind=kind)
 
     def _similar(self, place: Place) -> str:
         """A hint at names that look like the missing one. Only inside: outside, names are not ours to tell."""
@@ -215,14 +223,14 @@ class Workspace:
 
 def _refuse_odd_spelling(path: str) -> None:
     if not path.strip():
-        raise ToolFailure("The path is empty.", summary="refused")
+        raise ToolFailure("The path is empty.", kind="refused")
     if _CONTROL.search(path):
-        raise ToolFailure(f"The path {reveal(path)!r} holds control characters.", summary="refused")
+        raise ToolFailure(f"The path {reveal(path)!r} holds control characters.", kind="refused")
     if _URL.match(path):
-        raise ToolFailure(f"{reveal(path)} is a URL, not a path.", summary="refused")
+        raise ToolFailure(f"{reveal(path)} is a URL, not a path.", kind="refused")
     encoded = path.encode("utf-8", "surrogatepass")
     if len(encoded) >= 4096 or any(len(part) > 255 for part in encoded.split(b"/")):
-        raise ToolFailure("The path is too long (at most 255 bytes a name, 4,095 in all).", summary="refused")
+        raise ToolFailure("The path is too long (at most 255 bytes a name, 4,095 in all).", kind="refused")
 
 
 def _kind(real: Path, path: str) -> int | None:
@@ -230,15 +238,15 @@ def _kind(real: Path, path: str) -> int | None:
     try:
         mode = os.lstat(real).st_mode
     except UnicodeEncodeError:
-        raise ToolFailure("The path is not valid text.", summary="refused") from None
+        raise ToolFailure("The path is not valid text.", kind="refused") from None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise ToolFailure(f"{reveal(path)} is a loop of symbolic links.", summary="refused") from None
+            raise ToolFailure(f"{reveal(path)} is a loop of symbolic links.", kind="refused") from None
         return None
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return mode
     kind = "a loop of symbolic links" if stat.S_ISLNK(mode) else "a pipe, socket or device"
-    raise ToolFailure(f"{reveal(path)} is {kind}, which tools do not open.", summary="refused")
+    raise ToolFailure(f"{reveal(path)} is {kind}, which tools do not open.", kind="refused")
 
 
 def _first_concern(spellings: tuple[tuple[str, ...], ...], *, writing: bool) -> tuple[Concern, str] | None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from .changing import Change, planned_changes
 from .failures import ToolFailure
 from .policy import Action, Request
-from .text_file import TextFile, decode
+from .text_file import in_style_of
 from .tool import Plan, Tool, ToolContext
 
 
@@ -38,19 +38,9 @@ class WriteFile(Tool[WriteArguments]):
         """Compare with what is there; refuse a folder and a file that the model does not know as it is."""
         place = request.places[0]
         if place.folder:
-            raise ToolFailure(f"{place.shown} is a folder: give the path of a file.")
+            raise ToolFailure(f"{place.shown} is a folder: give the path of a file.", kind="is_directory")
         before = context.workspace.read(place) if place.exists else None
         if before:
-            context.seen.require_current(place, before)
-        style = decode(before) if before else None
-        style = style or TextFile(text="")
-        TextFile(text="").refuse_unencodable(arguments.content)
-        after = style.encoded(_with_line_ends(arguments.content, style.text))
+            context.seen.require_current(place, before, whole=True)
+        after = in_style_of(before, arguments.content)
         return await asyncio.to_thread(planned_changes, [Change(place=place, before=before, after=after)], context)
-
-
-def _with_line_ends(content: str, old: str) -> str:
-    """``content`` with ``\\r\\n`` when every line of the old text ends so and the new text does not say otherwise."""
-    if "\r" in content or "\r\n" not in old or old.count("\r\n") != old.count("\n"):
-        return content
-    return content.replace("\n", "\r\n")

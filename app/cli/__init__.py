@@ -62,6 +62,10 @@ def _start(command: Command) -> int:
             from .sessions import sessions_command
 
             return sessions_command(command.rest)
+        case "tools":
+            from .tools_call import tools_command
+
+            return tools_command(command.options)
         case "doctor":
             from .doctor import doctor_command
 

@@ -42,13 +42,14 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay models     the models that can be used now
   patchbay doctor     what is configured, found and reachable, and what to do next
   patchbay sessions   earlier sessions: list, search, export, import, rm
+  patchbay tools      the tools a model gets; run one by hand
   patchbay wire       look into recorded model streams
 
 A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "doctor", "sessions", "wire"})
+COMMANDS = frozenset({"run", "models", "doctor", "sessions", "tools", "wire"})
 _WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume", "--mode"})
 
 
@@ -73,7 +74,7 @@ def parse(argv: Sequence[str]) -> Command:
         return _wire(rest)
     if name == "sessions":
         return Command(name=name, options=argparse.Namespace(), rest=rest)
-    parser = {"run": _run, "models": _models, "doctor": _doctor}[name]()
+    parser = {"run": _run, "models": _models, "doctor": _doctor, "tools": _tools}[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
 
@@ -174,6 +175,33 @@ def _doctor() -> argparse.ArgumentParser:
     parser = new_parser("patchbay doctor", "What is configured, found and reachable, and what to do next.", EXIT_CODES)
     parser.add_argument("--json", action="store_true", help="one JSON object in place of text")
     _add_settings(parser)
+    return parser
+
+
+def _tools() -> argparse.ArgumentParser:
+    parser = new_parser("patchbay tools", "The tools a model gets, and one of them run by hand.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|call")
+    listing = actions.add_parser("list", help="every tool with its arguments", allow_abbrev=False)
+    listing.add_argument("--json", action="store_true", help="as the model gets them, one JSON object")
+    call = actions.add_parser(
+        "call",
+        help="run one tool in this folder: policy, question and all",
+        description="Run one tool in this folder, through policy and approval, exactly as a model would.",
+        allow_abbrev=False,
+    )
+    call.add_argument("name", nargs="?", metavar="NAME", help="the tool; see patchbay tools list")
+    call.add_argument(
+        "--json", dest="arguments", metavar="ARGS", help="its arguments as a JSON object; - reads them (with --yes)"
+    )
+    call.add_argument(
+        "--yes", action="store_true", help="answer yes, except to writing outside the folder: that needs --allow"
+    )
+    call.add_argument("--allow", action="append", default=[], type=_rule, metavar="RULE", help="as in patchbay run")
+    call.add_argument("--json-output", action="store_true", help="the result as one JSON object")
+    call.add_argument(
+        "--batch", type=Path, metavar="FILE", help="run the calls of a JSON lines file, each line in a folder it names"
+    )
+    _add_settings(call)
     return parser
 
 

@@ -250,6 +250,21 @@ def _select_mode(session: Session, wished: Mode) -> None:
         session.notice(f"Mode {wished} cannot be chosen: {problem} Mode {Mode.ASK} holds.", NoticeLevel.WARNING)
 
 
+def open_toolbox(
+    settings: Settings, folder: Path, *, allow: tuple[str, ...] = (), confined: bool = False
+) -> LocalToolbox:
+    """The tools without a session, for one call by hand. Raises ``SettingsError`` for a rule that cannot be read."""
+    paths = find_paths(os.environ)
+    wish = Wish(folder=folder, allow=allow)
+    return LocalToolbox(
+        folder,
+        _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
+        state_folder=paths.state_folder,
+        secret_variables=ProviderDirectory(settings.provider_configs(), os.environ, Catalogue({})).key_variables(),
+        confined=confined,
+    )
+
+
 def _open_log(folder: Path | None) -> ExchangeLog:
     """Where exchanges are kept. Raises ``SettingsError`` when they cannot be written."""
     try:

@@ -38,7 +38,7 @@ def review_note(reviews: tuple[HunkReviewed, ...]) -> str:
     if not reviews:
         return ""
     told = "\n".join(map(_to_model, reviews))
-    return f"[The user reviewed your finished changes, hunk by hunk:\n{told}]"
+    return f"the user reviewed your finished changes, hunk by hunk:\n{told}"
 
 
 def _to_model(review: HunkReviewed) -> str:

@@ -125,7 +125,8 @@ async def test_edit_says_which_tolerance_it_used(bench) -> None:
     await bench.run("read", path="f")
     edits = [{"old_text": "def f():\n    return 1", "new_text": "def f():\n    return 2"}]
     result = await bench.run("edit", path="f", edits=edits)
-    assert "matched although indentation differ" in result.content
+    assert "matched, although indentation differs from the file" in result.content
+    assert result.summary == "+1 −1, indentation differs"
     assert (bench.root / "f").read_text() == "def f():\n\treturn 2\n"
 
 
@@ -157,15 +158,41 @@ async def test_edit_of_a_changed_file_shows_the_change_then_works(bench) -> None
     assert file.read_text() == "ONE\n2\n"
 
 
-async def test_a_file_much_changed_must_be_read_again(bench) -> None:
+async def test_of_a_file_much_changed_the_model_knows_what_the_refusal_showed(bench) -> None:
+    lines = [f"line {number}\n" for number in range(500)]
     file = bench.file("f", "two\n")
     await bench.run("read", path="f")
-    file.write_text("two\n" + "more\n" * 500)
-    for _ in range(2):
-        result = await bench.run("edit", path="f", edits=EDIT)
-        assert "Read it again" in result.content
-    await bench.run("read", path="f")
+    file.write_text("".join([*lines, "two\n", *lines]))
+    result = await bench.run("edit", path="f", edits=EDIT)
+    assert result.error_kind == "stale"
+    assert "501\ttwo" in result.content and "496\tline 495" in result.content and "line 490\n" not in result.content
+    both = [*EDIT, {"old_text": "line 7 \nline 8 \n", "new_text": "none\n"}]
+    elsewhere = await bench.run("edit", path="f", edits=both)
+    assert elsewhere.error_kind in ("not_read", "ambiguous") and file.read_text().count("two") == 1
     assert (await bench.run("edit", path="f", edits=EDIT)).outcome is Outcome.OK
+    assert (
+        await bench.run("edit", path="f", edits=[{"old_text": "2\nline 0", "new_text": "3\nline 0"}])
+    ).error_kind == ""
+    far = await bench.run("edit", path="f", edits=[{"old_text": "line 499\n3", "new_text": "x"}])
+    assert far.error_kind == ""
+    assert (await bench.run("write", path="f", content="x")).error_kind == "not_read"
+
+
+async def test_the_first_edit_of_an_unread_file_shows_it_and_the_second_works(bench) -> None:
+    bench.file("f", "".join(f"line {number}\n" for number in range(300)))
+    edits = [{"old_text": "line 100\n", "new_text": "hundred\n"}]
+    refused = await bench.run("edit", path="f", edits=edits)
+    assert refused.error_kind == "not_read" and "101\tline 100" in refused.content
+    assert "line 120" not in refused.content
+    unseen = await bench.run("edit", path="f", edits=[{"old_text": "line 200\n", "new_text": ""}])
+    assert unseen.error_kind == "not_read" and "only a part" in unseen.content
+    assert (await bench.run("edit", path="f", edits=edits)).outcome is Outcome.OK
+
+
+async def test_a_refusal_shows_nothing_of_a_secret_file(bench) -> None:
+    bench.file(".env", "KEY=two\n")
+    refused = await bench.run("edit", path=".env", edits=EDIT)
+    assert refused.error_kind == "not_read" and "KEY" not in refused.content
 
 
 async def test_touching_without_changing_is_no_change(bench) -> None:

@@ -40,7 +40,7 @@ async def test_a_rejected_hunk_is_taken_back_and_the_next_request_carries_the_co
     sent = last_prompt(provider)
     assert "hunk 2 of 3 in a.py was rejected: keep it" in sent
     assert "  -old\n  +new\n" in sent
-    assert sent.endswith("]\n\ngo on")
+    assert sent.endswith("</patchbay-note>\ngo on")
     session.submit("and on")
     await session.wait_idle()
     assert last_prompt(provider) == "and on"

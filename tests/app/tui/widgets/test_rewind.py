@@ -17,13 +17,13 @@ def shown(desk, selector: str) -> str:
     return str(desk.app.screen.query_one(selector, Static).render())
 
 
-async def test_f5_undoes_and_alt_y_does_it_again(tmp_path: Path) -> None:
+async def test_alt_z_undoes_and_alt_y_does_it_again(tmp_path: Path) -> None:
     session, _ = undo_session(tmp_path, ("write", {"path": "a.txt", "content": "one\n"}))
     async with on_screen(session) as desk:
         await desk.type("make a.txt")
         await desk.idle()
         assert (tmp_path / "work/a.txt").read_text() == "one\n"
-        await desk.pilot.press("f5")
+        await desk.pilot.press("alt+z")
         await desk.when(lambda: not (tmp_path / "work/a.txt").exists() and not session.busy)
         assert session.state.files == ()
         await desk.pilot.pause(0.1)
@@ -85,7 +85,7 @@ async def test_nothing_to_rewind_is_said(tmp_path: Path) -> None:
     session, _ = undo_session(tmp_path)
     async with on_screen(session) as desk:
         await desk.pilot.press("alt+r")
-        await desk.pilot.press("f5")
+        await desk.pilot.press("alt+z")
         await desk.pilot.pause(0.1)
         messages = [str(each.message) for each in desk.app._notifications]
         assert any("no prompt to go back to" in each for each in messages)
