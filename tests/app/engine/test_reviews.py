@@ -22,7 +22,7 @@ def review(verdict: ReviewVerdict = ReviewVerdict.REVERTED, comment: str = "keep
 def last_prompt(provider: ScriptedProvider) -> str:
     message = provider.requests[-1].messages[-1]
     assert isinstance(message, UserMessage)
-    return message.blocks[0].text
+    return "".join(block.text for block in message.blocks)
 
 
 async def test_a_rejected_hunk_is_taken_back_and_the_next_request_carries_the_comment():
