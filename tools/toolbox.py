@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from .base import Approve, Emit, Mode, ToolSchema
 from .bounds import clipped
+from .confinement import Confinement, Trust
 from .events import ApprovalRequested, ApprovalResolved, Decision, Outcome, ToolRunFinished, ToolRunStarted
 from .failures import ToolFailure
 from .policy import Policy, Request, Ruling, Verdict
@@ -33,7 +34,7 @@ class LocalToolbox:
 
     ``state_folder`` takes output that is too long for the model. ``secret_variables`` name environment
     variables that no process of a tool may see, besides those that look like secrets; ``kept_variables`` are
-    passed on although they look so.
+    passed on although they look so. ``confinement`` sets rules aside in a folder that is not trusted.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class LocalToolbox:
         secret_variables: Iterable[str] = (),
         kept_variables: Iterable[str] = (),
         tools: Iterable[Tool[Any]] = TOOLS,
+        confinement: Confinement | None = None,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._policy = policy
+        self._confinement = confinement or Confinement()
         self._output_folder = state_folder / "output"
         self._workspace = Workspace(workspace, readable=(self._output_folder,))
         self._seen = SeenFiles()
@@ -57,8 +60,14 @@ class LocalToolbox:
 
     def select_mode(self, mode: Mode) -> str:
         """Work in this mode from the next call on; see ``base.Toolbox``."""
+        if problem := self._confinement.refuses(mode):
+            return problem
         self._policy.mode = mode
         return ""
+
+    def confine(self, trust: Trust) -> None:
+        """Trust the folder this far from the next call on."""
+        self._confinement.trust = trust
 
     def protection(self) -> str:
         """What keeps commands in bounds, for the status bar."""
@@ -92,6 +101,7 @@ class LocalToolbox:
                 output_folder=self._output_folder,
                 emit=emit,
                 max_bytes=limit,
+                may_start_programs=self._confinement.may_start_programs,
             )
             result = await self._call(tool, arguments, context, clock.paused_by(approve))
         except ToolFailure as failure:
@@ -127,11 +137,12 @@ class LocalToolbox:
         title = _one_line(tool.title(parsed))
         context.emit(ToolRunStarted(run_id=context.run_id, name=tool.name, title=title))
         request = tool.request(parsed, context)
-        verdict = self._policy.judge(request)
+        verdict = self._confinement.judge(request, self._policy.judge(request))
         plan = await tool.prepare(parsed, context, request)
         if verdict.decision is Ruling.ASK and plan.needs_approval:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
             self._policy.learn(request, verdict, answer.decision)
+            self._confinement.learn(request, answer.decision)
             if answer.decision is Decision.DENY:
                 raise _denied(answer)
         return await plan.run()

@@ -41,14 +41,15 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay run        one prompt without a screen, for scripts
   patchbay models     the models that can be used now
   patchbay doctor     what is configured, found and reachable, and what to do next
+  patchbay trust      let a folder's own settings and instructions count, or no longer
   patchbay wire       look into recorded model streams
 
 A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "doctor", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config", "--record"})
+COMMANDS = frozenset({"run", "models", "doctor", "trust", "wire"})
+_WITH_VALUE = frozenset({"--model", "--config", "--record", "--remove"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ def parse(argv: Sequence[str]) -> Command:
     rest = (*argv[:position], *argv[position + 1 :])
     if name == "wire":
         return _wire(rest)
-    parser = {"run": _run, "models": _models, "doctor": _doctor}[name]()
+    parser = {"run": _run, "models": _models, "doctor": _doctor, "trust": _trust}[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
 
@@ -101,7 +102,9 @@ def _parser(prog: str, description: str, epilog: str = "") -> argparse.ArgumentP
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file to use in place of the usual one")
-    parser.add_argument("--trust", action="store_true", help="read the folder's own .patchbay/config.toml too")
+    parser.add_argument(
+        "--trust", action="store_true", help="trust the folder's own settings and instructions, for this run"
+    )
 
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
@@ -161,6 +164,19 @@ def _doctor() -> argparse.ArgumentParser:
     parser = _parser("patchbay doctor", "What is configured, found and reachable, and what to do next.", EXIT_CODES)
     parser.add_argument("--json", action="store_true", help="one JSON object in place of text")
     _add_settings(parser)
+    return parser
+
+
+def _trust() -> argparse.ArgumentParser:
+    parser = _parser(
+        "patchbay trust",
+        "Let a folder's own settings, instructions, hooks and servers count, as they are now. When one of them\n"
+        "changes, you are asked again. Runs for scripts trust no folder without --trust.",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("path", nargs="?", type=Path, default=None, metavar="PATH", help="the folder (default: this one)")
+    what.add_argument("--list", action="store_true", help="the folders you have answered for")
+    what.add_argument("--remove", type=Path, metavar="PATH", help="forget the answer for a folder")
     return parser
 
 

@@ -24,6 +24,7 @@ from ...providers.learnt import Learnt
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
+from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
 from ..engine.bus import MessageBus
@@ -39,6 +40,7 @@ from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
 from ..settings import Settings, SettingsError
+from ..trust import FolderTrust, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class Wish:
     demo_tokens_per_second: float | None = None
     record: Path | None = None
     """Where every exchange with a provider is written to."""
+    trust: FolderTrust | None = None
+    """How the folder stands; None when nothing is known of it: nobody is asked, and nothing of it counts."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,6 +73,8 @@ class Runtime:
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
     wished: str | None = None
     """The model asked for on the command line or used last; None once it is chosen."""
+    trust: FolderTrust | None = None
+    """How the folder stands; None for the demo's own."""
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
@@ -189,7 +195,10 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
         state_folder=paths.state_folder,
         secret_variables=directory.key_variables(),
+        confinement=Confinement(_trust(wish), given=wish.allow),
     )
+    if wish.trust is not None:
+        wish.trust.on_change = lambda: toolbox.confine(_trust(wish))
     parts = Parts(
         directory=directory,
         toolbox=toolbox,
@@ -209,6 +218,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         recorder=recorder,
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
+        trust=None if wish.demo else wish.trust,
     )
     runtime.list_providers()
     directory.on_change = runtime.list_providers
@@ -216,6 +226,19 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     for warning in settings.warnings:
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
+
+
+def _trust(wish: Wish) -> Trust:
+    """What tools are told of the folder. The demo's is our own."""
+    if wish.demo:
+        return Trust.FULL
+    match wish.trust.standing if wish.trust is not None else Standing.PLAIN:
+        case Standing.TRUSTED | Standing.SESSION:
+            return Trust.FULL
+        case Standing.PLAIN:
+            return Trust.FIRST_ASKS
+        case Standing.UNTRUSTED:
+            return Trust.NONE
 
 
 def _open_log(folder: Path | None) -> ExchangeLog:

@@ -7,6 +7,8 @@ import platform
 from datetime import date
 from pathlib import Path
 
+from ...tools.safe_text import safe_line
+
 RULES = """\
 You are Patchbay, a coding agent working in the user's terminal, inside their project folder.
 Work in small steps: look before you change, change only what the task needs, then check it by running the
@@ -20,4 +22,4 @@ Answer in Markdown, briefly: what you did, what you found, what is left. Do not 
 
 def surroundings(folder: Path, today: date) -> str:
     """What changes from folder to folder and day to day."""
-    return f"Project folder: {folder}\nSystem: {platform.system()}\nDate: {today.isoformat()}"
+    return f"Project folder: {safe_line(str(folder))}\nSystem: {platform.system()}\nDate: {today.isoformat()}"
