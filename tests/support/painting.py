@@ -87,8 +87,12 @@ def publish(session: Session, number: int, payload: str) -> None:
     turn, request = f"t{number}", f"q{number}"
     run = f"{request}.2"
 
+    short = payload[:300]
+    """Names and titles come bounded out of the toolbox, whatever a model writes."""
+
     def at(place: str) -> str:
-        return mark(place, number) + payload
+        bounded = place in ("tool name", "tool argument", "file name", "web_fetch title", "MCP tool description")
+        return mark(place, number) + (short if bounded else payload)
 
     def provider(event) -> None:
         session.bus.publish(ProviderActivity(turn_id=turn, request_id=request, event=event))
@@ -146,11 +150,11 @@ def publish(session: Session, number: int, payload: str) -> None:
         ApprovalRequested(
             approval_id=f"a{number}",
             run_id=f"{run}b",
-            name=f"mcp {payload[:40]}",
+            name=f"mcp {short[:40]}",
             title=at("tool argument"),
             reason=at("MCP tool description"),
-            pattern=payload,
-            preview=payload,
+            pattern=short,
+            preview=payload[:200_000],
         )
     )
 

@@ -22,6 +22,7 @@ class PtyScreen:
         self.written = bytearray()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        environ = {name: value for name, value in environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             command, cwd=folder, env=environ, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
         )
