@@ -56,9 +56,14 @@ class ConfigFile:
         self.warnings.append(f"{self.path}: {message}")
 
 
-def read_config_file(path: Path, schema: FileSchema, *, required: bool = False) -> ConfigFile:
-    """Parse the file and give every key our name. A missing file is empty unless ``required``. Raises SettingsError."""
-    config = ConfigFile(path, _parse(path, required=required))
+def read_config_file(
+    path: Path, schema: FileSchema, *, required: bool = False, content: bytes | None = None
+) -> ConfigFile:
+    """Parse the file and give every key our name. A missing file is empty unless ``required``.
+
+    ``content`` stands for what is in the file, when somebody has read it already. Raises SettingsError.
+    """
+    config = ConfigFile(path, _parse(path, required=required, content=content))
     _rename(config, config.values, schema.root, "")
     for name, keys in schema.tables.items():
         if (table := _table(config, config.values, name)) is not None:
@@ -114,9 +119,9 @@ def closest(word: str, known: Collection[str]) -> str:
     return f"; did you mean {' or '.join(repr(match) for match in matches)}?" if matches else ""
 
 
-def _parse(path: Path, *, required: bool) -> TomlTable:
+def _parse(path: Path, *, required: bool, content: bytes | None) -> TomlTable:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = (path.read_bytes() if content is None else content).decode("utf-8-sig")
     except FileNotFoundError:
         if required:
             raise SettingsError(f"{path}: there is no such file. Name an existing settings file.") from None

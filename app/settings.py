@@ -37,6 +37,7 @@ from .config_file import (
     interpolate,
     read_config_file,
 )
+from .folder_config import PROJECT_SETTINGS, FolderConfig, look_at
 from .paths import find_paths, project_config
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
@@ -250,18 +251,19 @@ def load_settings(
     *,
     environ: Mapping[str, str],
     overrides: Mapping[str, Any] | None = None,
-    trusted: bool = False,
+    trusted: bool | FolderConfig = False,
     config_file: Path | None = None,
 ) -> Settings:
     """Read and layer the settings for work in ``folder``.
 
-    ``overrides`` come from the command line; None in it means not given. The project's file is read only when the
-    folder is ``trusted``, and then only ``PROJECT_KEYS`` of it. ``config_file`` replaces the user file and must exist.
+    ``overrides`` come from the command line; None in it means not given. The project's file counts only when the
+    folder is ``trusted`` (a ``FolderConfig``: exactly as it was then), and then only ``PROJECT_KEYS`` of it.
+    ``config_file`` replaces the user file and must exist.
     Raises SettingsError, whose message names the file, the place and the fix.
     """
     chosen = config_file or (Path(environ["PATCHBAY_CONFIG"]) if environ.get("PATCHBAY_CONFIG") else None)
     user = _read_user_file(chosen or find_paths(environ).config_file, environ, required=chosen is not None)
-    project = _read_project_file(project_config(folder)) if trusted else ConfigFile(folder, {})
+    project = _read_project_file(folder, trusted) if trusted else ConfigFile(folder, {})
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     given |= {"config_file": user.path, "warnings": (*user.warnings, *project.warnings)}
 
@@ -310,9 +312,11 @@ def _read_user_file(path: Path, environ: Mapping[str, str], *, required: bool) -
     return config
 
 
-def _read_project_file(path: Path) -> ConfigFile:
+def _read_project_file(folder: Path, trusted: bool | FolderConfig) -> ConfigFile:
     """A project's file, without what it may not set. Its ``${VAR}`` stay as they are: a variable is the person's."""
-    config = read_config_file(path, SCHEMA)
+    brought = trusted if isinstance(trusted, FolderConfig) else look_at(folder, Path.home())
+    content = brought.content(PROJECT_SETTINGS) or b""
+    config = read_config_file(project_config(folder), SCHEMA, content=content)
     for key in [key for key in config.values if key not in PROJECT_KEYS]:
         del config.values[key]
         config.warn(f"{key!r} is ignored: a project may not set it. Put it into your own settings file.")

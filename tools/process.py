@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from .programs import absolute_entries
+
 GRACE_S = 1.0
 """Seconds between asking a group to end (SIGTERM) and killing it."""
 _DRAIN_IDLE_S = 0.05
@@ -61,7 +63,8 @@ def child_environment(
     """The environment for processes of tools: nothing of this program's own, no secrets, nothing that would wait.
 
     Left out are the names in ``secret``, names that look like a secret's (unless in ``keep``), ``PATCHBAY_*``
-    and ``TEXTUAL*``. Pagers and editors are set to ones that do not wait for a person.
+    and ``TEXTUAL*``; ``PATH`` keeps its absolute entries only. Pagers and editors are set to
+    ones that do not wait for a person.
     """
     named, kept = frozenset(secret), frozenset(keep)
 
@@ -69,7 +72,10 @@ def child_environment(
         own = name.startswith(("PATCHBAY_", "TEXTUAL"))
         return not own and name not in named and (name in kept or not _SECRET_NAME.fullmatch(name))
 
-    return {name: value for name, value in environment.items() if passes(name)} | _SETTINGS
+    passed = {name: value for name, value in environment.items() if passes(name)}
+    if "PATH" in passed:
+        passed["PATH"] = absolute_entries(passed["PATH"])
+    return passed | _SETTINGS
 
 
 async def run_process(

@@ -99,7 +99,7 @@ async def _run_worker(pattern: str, root: Path, names: list[str], context: ToolC
         listing.seek(0)
         end = await run_process(
             [sys.executable, "-I", "-S", str(worker), request],
-            folder=root,
+            folder=Path("/"),  # it is told where to look; nothing of ours starts inside the workspace
             environment=context.environment,
             timeout_s=_TIMEOUT_S,
             on_output=output.extend,

@@ -47,6 +47,8 @@ class ToolContext:
     emit: Emit
     max_bytes: int
     """The bound of the result's content, UTF-8 encoded."""
+    may_start_programs: bool = True
+    """Whether a tool that only reads may start a program in the workspace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

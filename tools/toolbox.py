@@ -15,6 +15,7 @@ from .bounds import clipped
 from .changing import planned_changes
 from .checkpointed import run_checkpointed
 from .checkpoints import SessionCheckpoints
+from .confinement import Confinement, Trust
 from .events import ApprovalRequested, ApprovalResolved, Outcome, ToolRunFinished, ToolRunStarted
 from .failures import ToolFailure
 from .narrowing import answered
@@ -40,7 +41,7 @@ class LocalToolbox:
     ``state_folder`` takes output that is too long for the model. ``secret_variables`` name environment
     variables that no process of a tool may see, besides those that look like secrets; ``kept_variables`` are
     passed on although they look so. ``confined``: nobody looks at single questions, so that writing outside the
-    workspace is not asked for but refused, unless a rule names the place.
+    workspace is not asked for but refused, unless a rule names the place. ``confinement`` sets rules aside in a folder that is not trusted.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class LocalToolbox:
         tools: Iterable[Tool[Any]] = TOOLS,
         checkpoints: SessionCheckpoints | None = None,
         confined: bool = False,
+        confinement: Confinement | None = None,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._policy = policy
         self._confined = confined
+        self._confinement = confinement or Confinement()
         self._output_folder = state_folder / "output"
         self._workspace = Workspace(workspace, readable=(self._output_folder,))
         self._seen = SeenFiles()
@@ -68,8 +71,14 @@ class LocalToolbox:
 
     def select_mode(self, mode: Mode) -> str:
         """Work in this mode from the next call on; see ``base.Toolbox``."""
+        if problem := self._confinement.refuses(mode):
+            return problem
         self._policy.mode = mode
         return ""
+
+    def confine(self, trust: Trust) -> None:
+        """Trust the folder this far from the next call on."""
+        self._confinement.trust = trust
 
     def protection(self) -> str:
         """What keeps commands in bounds, for the status bar."""
@@ -146,6 +155,7 @@ class LocalToolbox:
             output_folder=self._output_folder,
             emit=emit,
             max_bytes=max_bytes,
+            may_start_programs=self._confinement.may_start_programs,
         )
 
     def _tool(self, name: str) -> Tool[Any]:
@@ -166,13 +176,14 @@ class LocalToolbox:
         title = _one_line(tool.title(parsed))
         context.emit(ToolRunStarted(run_id=context.run_id, name=tool.name, title=title))
         request = tool.request(parsed, context)
-        verdict = self._policy.judge(request)
         if request.action is Action.WRITE and (tool.confined or self._confined):
             self._refuse_outside(request)
+        verdict = self._confinement.judge(request, self._policy.judge(request))
         plan = await tool.prepare(parsed, context, request)
         if verdict.decision is Ruling.ASK and plan.needs_approval:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
             self._policy.learn(request, verdict, answer.decision)
+            self._confinement.learn(request, answer.decision)
             plan = answered(plan, answer, context)
         return await self._carry_out(plan, request, context, goes_on=bool(getattr(parsed, "background", False)))
 

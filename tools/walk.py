@@ -11,8 +11,16 @@ from .workspace import Place
 
 _MOST_FILES = 200_000
 _GIT_TIMEOUT_S = 20
-_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "ls-files", "-z")
-"""Settings of a repository must not make git start programs."""
+_GIT = (
+    "git",
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "safe.bareRepository=explicit"),
+    *("-c", "protocol.allow=never"),
+    *("ls-files", "-z"),
+)
+"""Settings of a repository must not make git start programs or fetch what it lacks."""
+_GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
 _PASSED_OVER = frozenset(
     (
         ".git",
@@ -36,7 +44,8 @@ async def files_below(folder: Place, context: ToolContext) -> list[str]:
     In a git repository inside the workspace, git says which files count; elsewhere, and in a folder that git
     ignores as a whole, all do, except those of tools' own folders.
     """
-    listed = await _listed_by_git(folder, context) if folder.inside else []
+    asks_git = folder.inside and context.may_start_programs
+    listed = await _listed_by_git(folder, context) if asks_git else []
     return await asyncio.to_thread(_regular, folder.real, listed)
 
 
@@ -46,7 +55,7 @@ async def _listed_by_git(folder: Place, context: ToolContext) -> list[str]:
         end = await run_process(
             [*_GIT, "--cached", "--others", "--exclude-standard"],
             folder=folder.real,
-            environment={**context.environment, "GIT_OPTIONAL_LOCKS": "0"},
+            environment={**context.environment, **_GIT_ENVIRONMENT},
             timeout_s=_GIT_TIMEOUT_S,
             on_output=output.extend,
             with_errors=False,

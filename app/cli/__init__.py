@@ -70,6 +70,10 @@ def _start(command: Command) -> int:
             from .doctor import doctor_command
 
             return doctor_command(command.options)
+        case "trust":
+            from .trust import trust_command
+
+            return trust_command(command.options)
         case _:
             from .interactive import interactive_command
 

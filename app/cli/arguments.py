@@ -43,14 +43,15 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay doctor     what is configured, found and reachable, and what to do next
   patchbay sessions   earlier sessions: list, search, export, import, rm
   patchbay tools      the tools a model gets; run one by hand
+  patchbay trust      let a folder's own settings and instructions count, or no longer
   patchbay wire       look into recorded model streams
 
 A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "doctor", "sessions", "tools", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume", "--mode"})
+COMMANDS = frozenset({"run", "models", "doctor", "sessions", "tools", "trust", "wire"})
+_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume", "--mode", "--remove"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def parse(argv: Sequence[str]) -> Command:
         return _wire(rest)
     if name == "sessions":
         return Command(name=name, options=argparse.Namespace(), rest=rest)
-    parser = {"run": _run, "models": _models, "doctor": _doctor, "tools": _tools}[name]()
+    parser = {"run": _run, "models": _models, "doctor": _doctor, "tools": _tools, "trust": _trust}[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
 
@@ -106,7 +107,9 @@ def new_parser(prog: str, description: str, epilog: str = "") -> argparse.Argume
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings file to use in place of the usual one")
-    parser.add_argument("--trust", action="store_true", help="read the folder's own .patchbay/config.toml too")
+    parser.add_argument(
+        "--trust", action="store_true", help="trust the folder's own settings and instructions, for this run"
+    )
 
 
 def _add_session(parser: argparse.ArgumentParser) -> None:
@@ -202,6 +205,19 @@ def _tools() -> argparse.ArgumentParser:
         "--batch", type=Path, metavar="FILE", help="run the calls of a JSON lines file, each line in a folder it names"
     )
     _add_settings(call)
+    return parser
+
+
+def _trust() -> argparse.ArgumentParser:
+    parser = new_parser(
+        "patchbay trust",
+        "Let a folder's own settings, instructions, hooks and servers count, as they are now. When one of them\n"
+        "changes, you are asked again. Runs for scripts trust no folder without --trust.",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("path", nargs="?", type=Path, default=None, metavar="PATH", help="the folder (default: this one)")
+    what.add_argument("--list", action="store_true", help="the folders you have answered for")
+    what.add_argument("--remove", type=Path, metavar="PATH", help="forget the answer for a folder")
     return parser
 
 

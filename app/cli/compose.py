@@ -25,6 +25,7 @@ from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
 from ...tools.base import Mode
 from ...tools.checkpoints import SessionCheckpoints
+from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy, Rule
 from ...tools.toolbox import LocalToolbox
 from ..engine.events import NoticeLevel, ProvidersListed
@@ -35,6 +36,7 @@ from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
 from ..settings import Settings, SettingsError
+from ..trust import FolderTrust, Standing
 from .opening import Journal, open_journal
 
 
@@ -53,6 +55,8 @@ class Wish:
     demo_tokens_per_second: float | None = None
     record: Path | None = None
     """Where every exchange with a provider is written to."""
+    trust: FolderTrust | None = None
+    """How the folder stands; None when nothing is known of it: nobody is asked, and nothing of it counts."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +72,8 @@ class Runtime:
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
     wished: str | None = None
     """The model asked for on the command line or used last; None once it is chosen."""
+    trust: FolderTrust | None = None
+    """How the folder stands; None for the demo's own."""
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
@@ -208,7 +214,10 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         state_folder=paths.state_folder,
         secret_variables=directory.key_variables(),
         checkpoints=checkpoints,
+        confinement=Confinement(_trust(wish), given=wish.allow),
     )
+    if wish.trust is not None:
+        wish.trust.on_change = lambda: toolbox.confine(_trust(wish))
     parts = Parts(
         directory=directory,
         toolbox=toolbox,
@@ -230,6 +239,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         journal=journal,
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
+        trust=None if wish.demo else wish.trust,
     )
     runtime.list_providers()
     directory.on_change = runtime.list_providers
@@ -263,6 +273,19 @@ def open_toolbox(
         secret_variables=ProviderDirectory(settings.provider_configs(), os.environ, Catalogue({})).key_variables(),
         confined=confined,
     )
+
+
+def _trust(wish: Wish) -> Trust:
+    """What tools are told of the folder. The demo's is our own."""
+    if wish.demo:
+        return Trust.FULL
+    match wish.trust.standing if wish.trust is not None else Standing.PLAIN:
+        case Standing.TRUSTED | Standing.SESSION:
+            return Trust.FULL
+        case Standing.PLAIN:
+            return Trust.FIRST_ASKS
+        case Standing.UNTRUSTED:
+            return Trust.NONE
 
 
 def _open_log(folder: Path | None) -> ExchangeLog:

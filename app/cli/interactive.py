@@ -4,17 +4,21 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from ...providers.demo import DEMO_PROMPT
 from ...tools.events import Decision
 from ..engine.database import DatabaseError
+from ..paths import find_paths
 from ..settings import Settings, SettingsError, load_settings
+from ..trust import trust_of
 from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 from .headless import run_prompt
 from .progress import Progress
 from .run import final_line
+from .trust import home_of
 
 MAKE_RUN = "PATCHBAY_MAKE_RUN"
 """Set by ``make run`` alone: without a terminal it plays the demo, so that a fresh clone shows something."""
@@ -30,13 +34,21 @@ def interactive_command(options: argparse.Namespace) -> int:
     has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not has_terminal and not from_make:
         raise SettingsError('there is no terminal here. Use patchbay run -p "..." for a prompt without a screen.')
-    settings = load_settings(
-        folder,
-        environ=os.environ,
-        overrides={"mode": options.mode},
-        trusted=options.trust,
-        config_file=options.config,
+    trust = trust_of(
+        folder, home=home_of(os.environ), state_folder=find_paths(os.environ).state_folder, once=options.trust
     )
+
+    def read_settings() -> Settings:
+        trusted = trust.standing.counts and trust.config
+        return load_settings(
+            folder,
+            environ=os.environ,
+            overrides={"mode": options.mode},
+            trusted=trusted,
+            config_file=options.config,
+        )
+
+    settings = read_settings()
     wish = Wish(
         folder=folder,
         model=options.model,
@@ -44,17 +56,18 @@ def interactive_command(options: argparse.Namespace) -> int:
         session=options.session,
         demo=options.demo or not has_terminal,
         record=options.record,
+        trust=trust,
     )
     try:
-        return _show(settings, wish) if has_terminal else _play_demo(settings, folder)
+        return _show(settings, wish, read_settings) if has_terminal else _play_demo(settings, folder)
     except DatabaseError as error:
         raise SettingsError(str(error)) from None
 
 
-def _show(settings: Settings, wish: Wish) -> int:
+def _show(settings: Settings, wish: Wish, read_settings: Callable[[], Settings]) -> int:
     from .screen import run_screen  # brings Textual with it: nothing without a terminal may load it
 
-    return run_screen(settings, wish)
+    return run_screen(settings, wish, read_settings)
 
 
 def _play_demo(settings: Settings, folder: Path) -> int:

@@ -23,6 +23,7 @@ from ...providers.replaying import (
     recorded_provider,
     split_sessions,
 )
+from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy, Rule
 from ...tools.safe_text import safe_line, safe_text
 from ...tools.toolbox import LocalToolbox
@@ -150,7 +151,9 @@ async def replay(
     transport = ReplayTransport(exchanges, chunk=chunk)
     directory = _RecordedDirectory(transport)
     bus = MessageBus(SessionStore(SessionState(session_id=new_id("session"))))
-    toolbox = LocalToolbox(folder, Policy(allow), state_folder=state_folder)
+    # Whatever folder this is: only the rules given for this replay count in it.
+    confinement = Confinement(Trust.NONE, given=map(str, allow))
+    toolbox = LocalToolbox(folder, Policy(allow), state_folder=state_folder, confinement=confinement)
     session = Session(
         bus, Parts(directory=directory, toolbox=toolbox, prepare=directory.prepare, cost_of=cost_of, step_limit=10_000)
     )

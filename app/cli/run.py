@@ -12,12 +12,15 @@ from ...tools.safe_text import safe_text
 from ..engine.codec import encode
 from ..engine.database import DatabaseError
 from ..engine.events import ProvidersListed, Stamped
+from ..paths import find_paths
 from ..settings import SettingsError, load_settings
+from ..trust import trust_of
 from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 from .headless import configuration_error, run_prompt, to_json
 from .progress import Progress
 from .report import RunReport
+from .trust import home_of
 
 if TYPE_CHECKING:
     from ..engine.session import Session
@@ -29,11 +32,18 @@ def run_command(options: argparse.Namespace) -> int:
     folder = Path.cwd()
     try:
         prompt = _prompt(options.prompt)
+        trust = trust_of(
+            folder,
+            home=home_of(os.environ),
+            state_folder=find_paths(os.environ).state_folder,
+            once=options.trust,
+            person=False,
+        )
         settings = load_settings(
             folder,
             environ=os.environ,
             overrides={"step_limit": options.max_steps, "mode": options.mode},
-            trusted=options.trust,
+            trusted=trust.standing.counts and trust.config,
             config_file=options.config,
         )
         wish = Wish(
@@ -43,6 +53,7 @@ def run_command(options: argparse.Namespace) -> int:
             session=options.session,
             allow=tuple(options.allow),
             record=options.record,
+            trust=trust,
         )
         return asyncio.run(_run(open_runtime(settings, wish), prompt, output))
     except (SettingsError, DatabaseError) as error:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 
 from ...providers.demo import DEMO_PROMPT
 from ...providers.pricing import cost_of
@@ -14,12 +15,15 @@ from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 
 
-def run_screen(settings: Settings, wish: Wish) -> int:
-    """Show the screen until the person leaves; returns the exit code. Raises ``SettingsError``, ``DatabaseError``."""
-    return asyncio.run(_run(settings, wish))
+def run_screen(settings: Settings, wish: Wish, read_settings: Callable[[], Settings] | None = None) -> int:
+    """Show the screen until the person leaves; returns the exit code. Raises ``SettingsError``, ``DatabaseError``.
+
+    ``read_settings`` reads them anew, once the folder is trusted.
+    """
+    return asyncio.run(_run(settings, wish, read_settings))
 
 
-async def _run(settings: Settings, wish: Wish) -> int:
+async def _run(settings: Settings, wish: Wish, read_settings: Callable[[], Settings] | None) -> int:
     while True:
         runtime = open_runtime(settings, wish)
         try:
@@ -28,9 +32,13 @@ async def _run(settings: Settings, wish: Wish) -> int:
             await runtime.aclose()
         if runtime.demo:
             sys.stderr.write(f"The demo's project is in {runtime.session.folder}\n")
-        if ending is not Ending.DEMO:
-            return ExitCode.OK
-        wish = Wish(folder=wish.folder, demo=True)
+        match ending:
+            case Ending.RELOAD if read_settings is not None:
+                settings = read_settings()
+            case Ending.DEMO:
+                wish = Wish(folder=wish.folder, demo=True)
+            case _:
+                return ExitCode.OK
 
 
 async def _show(settings: Settings, runtime: Runtime) -> Ending:
@@ -42,6 +50,7 @@ async def _show(settings: Settings, runtime: Runtime) -> Ending:
         config_file=settings.config_file,
         asked_model=runtime.wished,
         first_prompt=DEMO_PROMPT if runtime.demo else None,
+        trust=runtime.trust,
     )
     try:
         app = PatchbayApp(runtime, preferences, cost_of=cost_of)

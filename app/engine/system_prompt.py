@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from ...tools.base import Mode
+from ...tools.safe_text import safe_line
 
 RULES = """\
 You are Patchbay, a coding agent working in the user's terminal, inside their project folder.
@@ -32,4 +33,4 @@ def mode_note(mode: Mode) -> str:
 
 def surroundings(folder: Path, today: date) -> str:
     """What changes from folder to folder and day to day."""
-    return f"Project folder: {folder}\nSystem: {platform.system()}\nDate: {today.isoformat()}"
+    return f"Project folder: {safe_line(str(folder))}\nSystem: {platform.system()}\nDate: {today.isoformat()}"

@@ -20,13 +20,16 @@ from textual.binding import Binding
 from textual.keys import Keys
 from textual.widgets import TextArea
 
-Context: TypeAlias = Literal["global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "switcher"]
+Context: TypeAlias = Literal[
+    "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "trust", "switcher"
+]
 """Where an action works: everywhere, or while that part of the screen has the focus."""
 
 CONTEXT_TITLES: Mapping[Context, str] = {
     "global": "Everywhere",
     "prompt": "Prompt",
     "approval": "A question that waits",
+    "trust": "Whether a folder is trusted",
     "chat": "Chat",
     "diff": "Diff",
     "review": "A hunk of the diff",
@@ -116,6 +119,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="view.toggle_thinking", title="Show or fold thinking", keys=("ctrl+t",), hint="thinking"),
     Action(id="view.show_exchange", title="Raw exchange with the provider", keys=("f3",), slash="wire", hint="wire"),
     Action(id="view.next_theme", title="Next theme", keys=("f4",), slash="theme", argument="[name]", hint="theme"),
+    Action(id="session.ask_trust", title="Whether this folder is trusted", slash="trust"),
     Action(id="app.interrupt", title="Copy what is selected; twice: quit", keys=("ctrl+c",)),
     Action(id="app.quit", title="Quit", keys=("ctrl+q",), slash="quit", hint="quit", show=True),
     Action(id="prompt.submit", title="Send the prompt", keys=("enter",), context="prompt", hint="send"),
@@ -135,6 +139,9 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="approval.deny", title="No", keys=("n",), context="approval", hint="no"),
     Action(id="approval.comment", title="No, and say why", keys=("c",), context="approval", hint="comment"),
     Action(id="approval.hunks", title="Answer hunk by hunk", keys=("h",), context="approval", hint="hunk by hunk"),
+    Action(id="trust.session", title="Trust it for this session", keys=("s",), context="trust", hint="this session"),
+    Action(id="trust.always", title="Trust it as it is now", keys=("p",), context="trust", hint="always"),
+    Action(id="trust.deny", title="Do not trust it", keys=("n",), context="trust", hint="no"),
     Action(id="chat.next", title="Next message", keys=("j",), context="chat"),
     Action(id="chat.previous", title="Previous message", keys=("k",), context="chat"),
     Action(id="chat.unfold", title="Unfold or fold", keys=("enter", "space"), context="chat", hint="unfold", show=True),

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ...providers.base import Exchange, ModelRef
 from ..engine.session import Session
+from ..trust import FolderTrust
 
 
 class Ending(Enum):
@@ -16,6 +17,8 @@ class Ending(Enum):
     QUIT = "quit"
     DEMO = "demo"
     """The person asked for the demo from the first screen."""
+    RELOAD = "reload"
+    """The folder is trusted now: begin again with its settings."""
 
 
 class Exchanges(Protocol):
@@ -73,3 +76,5 @@ class Preferences:
     """What ``--model`` named: when it cannot be had, that is said aloud and not only on the first screen."""
     first_prompt: str | None = None
     """Sent as soon as a model is there (the demo's task)."""
+    trust: FolderTrust | None = None
+    """How the folder stands, and whether the person is asked; None for the demo's own folder."""

@@ -28,7 +28,8 @@ def edit_text(text: str, environ: Mapping[str, str] = os.environ) -> str:
         file = Path(folder) / "prompt.md"
         file.write_text(text, encoding="utf-8")
         try:
-            done = subprocess.run([*command, str(file)], check=False)  # noqa: S603 - the person's own editor, no shell
+            # Not in the workspace: editors read settings of the folder they start in.
+            done = subprocess.run([*command, str(file)], check=False, cwd=folder)  # noqa: S603 - the person's own editor, no shell
         except OSError as error:
             raise EditorError(f"{command[0]} cannot be started ({error}). Set $EDITOR to an editor you have.") from None
         if done.returncode != 0:

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from ...tools.safe_text import safe_line
+from ..plain_file import read_plain_file
 
 SHORT_HASH = 8
+_MOST_BYTES = 4096
 
 
 def git_branch(folder: Path) -> str:
@@ -12,10 +14,7 @@ def git_branch(folder: Path) -> str:
     git = _git_folder(folder)
     if git is None:
         return ""
-    try:
-        head = (git / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
+    head = _first_line(git / "HEAD")
     name = head.removeprefix("ref: refs/heads/") if head.startswith("ref: ") else head[:SHORT_HASH]
     return safe_line(name)
 
@@ -27,9 +26,15 @@ def _git_folder(folder: Path) -> Path | None:
         if git.is_dir():
             return git
         if git.is_file():
-            try:
-                target = git.read_text(encoding="utf-8", errors="replace").strip().removeprefix("gitdir: ")
-            except OSError:
-                return None
+            target = _first_line(git).removeprefix("gitdir: ")
             return (candidate / target) if target else None
     return None
+
+
+def _first_line(file: Path) -> str:
+    """The first line of a small file; nothing from anything else. The folder may be anybody's: a pipe would wait."""
+    try:
+        content = read_plain_file(file, _MOST_BYTES)
+    except (OSError, ValueError):  # ValueError: a NUL in the path
+        return ""
+    return content.decode("utf-8", "replace").strip().partition("\n")[0]

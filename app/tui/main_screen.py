@@ -18,6 +18,7 @@ from ...providers.base import ModelRef, ProviderConfigError
 from ..engine.events import NoticeLevel
 from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, PromptEntry, SessionState
+from ..trust import Standing
 from .actions import ActionTable, Context, bindings, key_label
 from .bridge import Bridge
 from .control import Control, Ending, Preferences
@@ -43,6 +44,7 @@ from .widgets.hints import KeyHints
 from .widgets.prompt import Prompt, PromptBox
 from .widgets.provider_switcher import ProviderSwitcher
 from .widgets.tabs import PANES, TabLine
+from .widgets.trust_bar import TrustBar
 from .widgets.welcome import Welcome
 
 WIDE_COLUMNS = 110
@@ -95,6 +97,7 @@ class MainScreen(RestoringScreen):
                 yield ReviewPane(self._session, self.table, signs=self._signs, id="review")
                 yield Rule(id="split")
                 yield ToolLogPane(signs=self._signs, id="tools")
+        yield TrustBar(self._preferences.trust, self.table, signs=self._signs, id="trust")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield PromptBox(
             Prompt(
@@ -122,7 +125,8 @@ class MainScreen(RestoringScreen):
         self._bridge.add(self.query_one(Welcome), "status", "providers")
         self._bridge.add(self.query_one(ApprovalBar), "tools")
         self.run_worker(self._bridge.run(), group="bridge")
-        self._prompt.focus()
+        self._show_trust()
+        self._focus_home()
         self._begin()
 
     @work(group="begin")
@@ -174,6 +178,7 @@ class MainScreen(RestoringScreen):
             self._show(pane)
         context: Context = "approval" if isinstance(event.widget, ApprovalBar) else "prompt"
         self.query_one(ApprovalBar).fold(self.query_one(ReviewPane).has_focus_within)
+        context = "trust" if isinstance(event.widget, TrustBar) else context
         self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
 
     def _show(self, pane: str) -> None:
@@ -251,6 +256,24 @@ class MainScreen(RestoringScreen):
         self.query_one(DiffPane).follow_newest()
         self._go("diff")
 
+    def on_trust_bar_answered(self, event: TrustBar.Answered) -> None:
+        """The folder's settings count from here on, when they may and nothing was said yet."""
+        trust = self._preferences.trust
+        if event.problem:
+            self.notify(event.problem, severity="warning", markup=False)
+        self._show_trust()
+        self._focus_home()
+        if trust is not None and trust.standing.counts and trust.config.items:
+            if self._welcome_shown and not self._prompt.text:
+                self._patchbay.exit(Ending.RELOAD)
+            else:
+                self._session.notice("The folder's own settings count from the next start on.")
+
+    def _show_trust(self) -> None:
+        trust = self._preferences.trust
+        restricted = trust is not None and trust.standing is Standing.UNTRUSTED
+        self.query_one(Header).show_remark(Standing.UNTRUSTED.value if restricted else "")
+
     def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
         """A click on a tab."""
         self._view(event.pane).focus()
@@ -297,7 +320,18 @@ class MainScreen(RestoringScreen):
 
     def _focus_home(self) -> None:
         """To the question that waits, else to the prompt."""
-        (self.query_one(ApprovalBar) if self._session.state.approvals else self._prompt).focus()
+        asked = self.query_one(ApprovalBar) if self._session.state.approvals else None
+        (asked or self._trust_question or self._prompt).focus()
+
+    @property
+    def _trust_question(self) -> TrustBar | None:
+        bar = self.query_one(TrustBar)
+        return bar if bar.display and self.focused is not bar else None
+
+    def action_ask_trust(self) -> None:
+        """Whether this folder is trusted, also when that was answered."""
+        if not self.query_one(TrustBar).ask():
+            self.notify("The demo's folder is Patchbay's own.", markup=False)
 
     def action_retry(self) -> None:
         """Ask again for an answer that is missing or broke off."""
@@ -329,7 +363,8 @@ class MainScreen(RestoringScreen):
         self._step_pane(-1)
 
     def _step_pane(self, step: int) -> None:
-        question = [self.query_one(ApprovalBar)] if self._session.state.approvals else []
+        question: list[Widget] = [self.query_one(ApprovalBar)] if self._session.state.approvals else []
+        question += [bar for bar in self.query(TrustBar) if bar.display]
         panes = map(self._view, PANES[1:] if self._welcome_shown else PANES)
         ring: list[Widget] = [*question, self._prompt, *panes]
         position = next((at for at, widget in enumerate(ring) if widget.has_focus), 0)

@@ -13,7 +13,7 @@ from ..transcript.rows import elide
 
 
 class Header(Widget):
-    """``patchbay  ~/src/shop  main*`` and, at the right, the first prompt. ``home`` is shortened to ``~``."""
+    """``patchbay  ~/src/shop  main  untrusted`` and, at the right, the first prompt. ``home`` is shortened to ``~``."""
 
     def __init__(self, *, home: Path | None = None, signs: Signs = UNICODE_SIGNS, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -22,10 +22,16 @@ class Header(Widget):
         self._folder = ""
         self._branch = ""
         self._title = ""
+        self._remark = ""
 
     def show_branch(self, branch: str) -> None:
         """The git branch, with ``*`` when there are uncommitted changes; empty outside a repository."""
         self._branch = safe_line(branch)
+        self.refresh()
+
+    def show_remark(self, remark: str) -> None:
+        """What the person should know of the folder, in a word; empty for nothing."""
+        self._remark = remark
         self.refresh()
 
     def sync(self, state: SessionState) -> None:
@@ -40,8 +46,9 @@ class Header(Widget):
     def render(self) -> Content:
         """The row: the left part stays whole as long as it can, the title takes what is left."""
         width = self.size.width
-        place = elide(self._folder, max(8, width - 12 - cell_len(self._branch) - 4), self._signs.more)
-        used = 12 + cell_len(place) + (cell_len(self._branch) + 2 if self._branch else 0)
+        words = sum(cell_len(word) + 2 for word in (self._branch, self._remark) if word)
+        place = elide(self._folder, max(8, width - 12 - words - 2), self._signs.more)
+        used = 12 + cell_len(place) + words
         room = width - used - 4
         title = elide(self._title, room, self._signs.more) if room > 8 else ""
         gap = " " * max(0, width - used - cell_len(title) - 1)
@@ -49,6 +56,7 @@ class Header(Widget):
             (" patchbay  ", "bold $accent"),
             (place, "$text"),
             (f"  {self._branch}" if self._branch else "", "$muted"),
+            (f"  {self._remark}" if self._remark else "", "$warn"),
             f"{gap} ",
             (title, "$muted"),
         )
