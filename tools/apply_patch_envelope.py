@@ -120,6 +120,8 @@ class _Reader:
                 pending = 0
             elif not line.strip():
                 pending += 1
+            elif _SECTION.fullmatch(line.strip()):
+                break
             else:
                 raise _failure("every line of an added file must begin with '+'", number)
             self._at += 1
@@ -167,11 +169,9 @@ class _Reader:
         return lines
 
     def _at_header(self) -> bool:
-        """A marker may be indented, but a line with a sign in front is never one unless it is a section's header."""
+        """Inside of a section a marker is not indented: a blank in front is the sign of a line of the file."""
         line = self._lines[self._at][1]
-        if line.startswith(("*** ", "***")) and line.strip() != _END_OF_FILE:
-            return True
-        return line.startswith(" ") and _SECTION.fullmatch(line.strip()) is not None
+        return line.startswith("***") and line.strip() != _END_OF_FILE
 
     def _skip_blank(self) -> None:
         while self._at < len(self._lines) and not self._lines[self._at][1].strip():

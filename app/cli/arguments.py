@@ -197,7 +197,9 @@ def _tools() -> argparse.ArgumentParser:
         "--json", dest="arguments", metavar="ARGS", help="its arguments as a JSON object; - reads them (with --yes)"
     )
     call.add_argument(
-        "--yes", action="store_true", help="answer yes, except to writing outside the folder: that needs --allow"
+        "--yes",
+        action="store_true",
+        help="answer yes, but not to loud questions or to writing outside the folder (see --allow)",
     )
     call.add_argument("--allow", action="append", default=[], type=_rule, metavar="RULE", help="as in patchbay run")
     call.add_argument("--json-output", action="store_true", help="the result as one JSON object")

@@ -15,12 +15,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, Outcome
+from ...tools.events import Outcome
 from ...tools.policy import Policy
 from ...tools.toolbox import LocalToolbox
 from ..settings import SettingsError
 from .arguments import ExitCode
 from .headless import to_json
+from .tools_call import blanket_yes
 
 
 def run_batch(file: Path) -> int:
@@ -55,7 +56,7 @@ async def _results(row: dict[str, Any], state: Path) -> list[dict[str, Any]]:
             name=step["tool"],
             arguments=step["arguments"],
             emit=lambda _: None,
-            approve=_yes,
+            approve=blanket_yes,
         )
         ok = done.outcome is Outcome.OK
         error = None if ok else {"kind": done.error_kind or done.outcome.value, "message": done.content}
@@ -69,7 +70,3 @@ def _write_behind(workspace: Path, write: dict[str, str]) -> None:
         raise ValueError(f"outside_write: {write['path']} is not in the workspace")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(base64.b64decode(write["b64"], validate=True))
-
-
-async def _yes(question: ApprovalRequested) -> ApprovalResolved:
-    return ApprovalResolved(approval_id=question.approval_id, run_id=question.run_id, decision=Decision.ONCE)

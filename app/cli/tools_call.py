@@ -23,7 +23,6 @@ from ..settings import SettingsError, load_settings
 from .arguments import ExitCode
 from .compose import open_toolbox
 from .headless import to_json
-from .tools_batch import run_batch
 
 
 def tools_command(options: argparse.Namespace) -> int:
@@ -33,6 +32,8 @@ def tools_command(options: argparse.Namespace) -> int:
     if options.batch is not None:
         if options.name is not None or options.arguments is not None:
             raise SettingsError("tools call: give either NAME with --json or --batch FILE.")
+        from .tools_batch import run_batch
+
         return run_batch(options.batch)
     if options.name is None or options.arguments is None:
         raise SettingsError("""tools call needs a tool and its arguments: tools call read --json '{"path": "a.txt"}'""")
@@ -84,7 +85,7 @@ async def _call(options: argparse.Namespace, arguments: dict[str, Any]) -> int:
         name=options.name,
         arguments=arguments,
         emit=events.append,
-        approve=_yes if options.yes else _ask,
+        approve=blanket_yes if options.yes else _ask,
     )
     files = [event for event in events if isinstance(event, FileChanged)]
     if options.json_output:
@@ -115,8 +116,9 @@ def _row(done: ToolRunFinished, files: list[FileChanged]) -> dict[str, Any]:
     }
 
 
-async def _yes(question: ApprovalRequested) -> ApprovalResolved:
-    return _answer(question, Decision.ONCE)
+async def blanket_yes(question: ApprovalRequested) -> ApprovalResolved:
+    """Yes to everything but a loud question: that one is for a person who has read it."""
+    return _answer(question, Decision.DENY if question.confirm else Decision.ONCE)
 
 
 async def _ask(question: ApprovalRequested) -> ApprovalResolved:

@@ -52,6 +52,8 @@ async def applied(bench, patch: str, **files: str | bytes):
         ("x\nb\nx\nb\n", ["@@ -3,2 +3,2 @@", " x", "-b", "+B"], "x\nb\nx\nB\n"),
         ("a\n", ["@@", "-a"], ""),
         ("", ["@@", "+a"], "a\n"),
+        ("*** Delete File: g\na\n", ["@@", " *** Delete File: g", "-a", "+*** End Patch"],
+         "*** Delete File: g\n*** End Patch\n"),
     ],
 )  # fmt: skip
 async def test_updates(bench, before: str, lines: list[str], after: str) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from patchbay.app.cli import main
+from patchbay.app.cli.tools_call import blanket_yes
+from patchbay.tools.events import ApprovalRequested, Decision
 
 
 @pytest.fixture
@@ -26,6 +28,14 @@ def call(*words: str, **arguments: Any) -> int:
 
 def answer(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+@pytest.mark.parametrize(("confirm", "decision"), [("", Decision.ONCE), ("delete", Decision.DENY)])
+async def test_a_blanket_yes_does_not_answer_loud_questions(confirm: str, decision: Decision) -> None:
+    question = ApprovalRequested(
+        approval_id="a", run_id="r", name="bash", title="t", reason="r", pattern=None, confirm=confirm
+    )
+    assert (await blanket_yes(question)).decision is decision
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
