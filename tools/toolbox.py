@@ -41,7 +41,8 @@ class LocalToolbox:
     ``state_folder`` takes output that is too long for the model. ``secret_variables`` name environment
     variables that no process of a tool may see, besides those that look like secrets; ``kept_variables`` are
     passed on although they look so. ``confined``: nobody looks at single questions, so that writing outside the
-    workspace is not asked for but refused, unless a rule names the place. ``confinement`` sets rules aside in a folder that is not trusted.
+    workspace is not asked for but refused, unless a rule names the place. ``confinement`` sets rules aside in a
+    folder that is not trusted.
     """
 
     def __init__(
