@@ -17,10 +17,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = ["read", "write", "edit", "bash", "grep", "glob", "list"]
+NAMES = ["read", "write", "edit", "bash", "grep", "glob", "list", "web_fetch", "todo"]
 
 
-def test_seven_tools_with_small_plain_schemas(bench) -> None:
+def test_tools_with_small_plain_schemas(bench) -> None:
     schemas = bench.toolbox.schemas()
     assert [schema.name for schema in schemas] == NAMES
     text = "".join(
