@@ -175,12 +175,13 @@ def look_alike(host: str) -> str:
     if "xn--" not in host:
         return ""
     try:
-        shown = ".".join(_decoded(label) for label in host.split("."))
+        labels = [_decoded(label) for label in host.split(".")]
     except UnicodeError:
         return f"{host} holds a part that cannot be decoded"
+    shown = ".".join(labels)
     scripts = sorted({unicodedata.name(char, "?").partition(" ")[0].title() for char in shown if not char.isascii()})
-    latin = any(char.isascii() and char.isalpha() for char in shown)
-    return f"displayed as {reveal(shown)}, with {', '.join(scripts)} letters" + (" among Latin ones" if latin else "")
+    mixed = any(not label.isascii() and re.search(r"[a-z]", label) for label in labels)
+    return f"displayed as {reveal(shown)}, with {', '.join(scripts)} letters" + (" among Latin ones" if mixed else "")
 
 
 def same_site(one: str, other: str) -> bool:

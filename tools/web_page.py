@@ -96,7 +96,7 @@ def labelled(page: Page, source: str, context: ToolContext, *, kind: str) -> str
 
 def _rest_note(shown: int, whole: bytes, context: ToolContext) -> str:
     """Where the whole page is, once it is written there."""
-    kept = BoundedOutput(0, folder=context.output_folder, name=f"{context.run_id}-web")
+    kept = BoundedOutput(2, folder=context.output_folder, name=f"{context.run_id}-web")
     kept.add(whole)
     kept.close()
     where = f"; the whole page (grep or read it): {kept.path}" if kept.path else ""
