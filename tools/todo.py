@@ -107,8 +107,8 @@ class KeepTodo(Tool[TodoArguments]):
     arguments = TodoArguments
 
     def title(self, arguments: TodoArguments) -> str:
-        """How far the plan is, and the step at hand."""
-        return plan_line([TodoItem(text=each.text, status=each.status) for each in arguments.items])
+        """The step at hand; how far the plan is, the summary says."""
+        return step_at_hand(arguments.items)
 
     def request(self, arguments: TodoArguments, context: ToolContext) -> Request:
         """It touches nothing."""
@@ -119,13 +119,14 @@ class KeepTodo(Tool[TodoArguments]):
         return Plan(run=partial(_keep, arguments, context), needs_approval=False)
 
 
-def plan_line(items: list[TodoItem]) -> str:
-    """A plan on one line: ``3/7  write the tests``."""
+def step_at_hand(items: list[TodoEntry]) -> str:
+    """What is done now, or comes next, in the plan's words."""
     if not items:
         return "nothing planned"
-    done = sum(item.status is TodoStatus.DONE for item in items)
-    now = next((item.text for item in items if item.status is TodoStatus.IN_PROGRESS), "")
-    return f"{done}/{len(items)}  {now}".rstrip()
+    for status in (TodoStatus.IN_PROGRESS, TodoStatus.PENDING):
+        if step := next((item.text for item in items if item.status is status), None):
+            return step
+    return "all done"
 
 
 async def _keep(arguments: TodoArguments, context: ToolContext) -> ToolResult:

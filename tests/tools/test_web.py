@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import shutil
+import ssl
 import subprocess
 import sys
 import time
@@ -380,3 +382,31 @@ def test_a_toolbox_is_built_without_the_client_and_the_converter(tmp_path: Path)
     )
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs the openssl program to make a certificate")
+async def test_the_certificate_must_fit_the_name_although_the_address_is_connected_to(fetching, tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    name = "docs.test-site.org"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+    made = [*make, "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-keyout", key, "-out", certificate]
+    subprocess.run(made, check=True, capture_output=True)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(certificate, key)
+    names: list[str] = []
+    serving.sni_callback = lambda _socket, asked, _context: names.append(asked)
+    web = WebServer(answers={"/page": reply("fine", kind="text/plain")})
+    server = await asyncio.start_server(web.serve, "127.0.0.1", 0, ssl=serving)
+    port = server.sockets[0].getsockname()[1]
+    access = web.access()
+    trusting = WebAccess(
+        resolve=access.resolve,
+        why_not=access.why_not,
+        ports=None,
+        transport=lambda: httpx.AsyncHTTPTransport(verify=ssl.create_default_context(cafile=certificate)),
+    )
+    async with server:
+        good = await fetching(trusting).run("web_fetch", url=f"https://{name}:{port}/page")
+        bad = await fetching(trusting).run("web_fetch", url=f"https://other.test-site.org:{port}/page")
+    assert "fine" in good.content and names == [name, "other.test-site.org"]
+    assert bad.outcome is Outcome.ERROR and "certificate" in bad.content.lower() and len(web.requests) == 1
