@@ -8,7 +8,7 @@ from .bounds import joined_lines
 from .failures import ToolFailure
 from .patterns import PathPattern, has_wildcards
 from .policy import Action, Request
-from .text_file import displayable
+from .safe_text import marked_name
 from .tool import Plan, Tool, ToolContext, ToolResult
 from .walk import files_below
 from .workspace import Place
@@ -45,7 +45,7 @@ class FindFiles(Tool[GlobArguments]):
         """Nothing to find out before, but that there is a folder."""
         place = request.places[0]
         if not place.folder:
-            raise ToolFailure(f"There is no folder {displayable(place.shown)}.")
+            raise ToolFailure(f"There is no folder {marked_name(place.shown)}.")
         return Plan(run=partial(_find, PathPattern(_split(arguments)[1]), context, place))
 
 
@@ -65,7 +65,7 @@ def _split(arguments: GlobArguments) -> tuple[str, str]:
 async def _find(pattern: PathPattern, context: ToolContext, place: Place) -> ToolResult:
     prefix = "" if place.shown == "." else f"{place.shown.rstrip('/')}/"
     names = await files_below(place, context)
-    found = [displayable(prefix + name) for name in names if pattern.matches_name_or_path(name)]
+    found = [marked_name(prefix + name) for name in names if pattern.matches_name_or_path(name)]
     content, count = joined_lines(found[:_MOST], context.max_bytes - _NOTE_BYTES)
     if count < len(found):
         content += f"\n[{len(found) - count} more: narrow path or pattern]"

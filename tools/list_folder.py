@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from .bounds import joined_lines
 from .failures import ToolFailure
 from .policy import Action, Request
-from .text_file import displayable
+from .safe_text import marked_name
 from .tool import Plan, Tool, ToolContext, ToolResult
 from .workspace import Entry, Place
 
@@ -41,13 +41,13 @@ class ListFolder(Tool[ListArguments]):
         """Refuse what is not a folder."""
         place = request.places[0]
         if place.exists and not place.folder:
-            raise ToolFailure(f"{displayable(place.shown)} is a file: use read.")
+            raise ToolFailure(f"{marked_name(place.shown)} is a file: use read.")
         return Plan(run=lambda: asyncio.to_thread(_list, context, place))
 
 
 def _list(context: ToolContext, place: Place) -> ToolResult:
     entries = context.workspace.entries(place)
-    content, count = joined_lines([displayable(_line(entry)) for entry in entries], context.max_bytes - _NOTE_BYTES)
+    content, count = joined_lines([marked_name(_line(entry)) for entry in entries], context.max_bytes - _NOTE_BYTES)
     if count < len(entries):
         content += f"\n[{len(entries) - count} more of {len(entries)}: use glob]"
     summary = f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'}"

@@ -9,6 +9,8 @@ runs; a rule that covers the call lets it run; everything else asks. Rules only 
 - ``bash:pytest *``: the words of a command, ``*`` last for any further arguments. Only a plain command is
   ever covered: no second command, redirection, expansion or substitution. ``bash:**`` covers every command,
   for runs in a sandbox of their own.
+- ``web_fetch:docs.python.org``: a host; ``web_fetch:*.python.org`` all below it, ``web_fetch:*`` every public one.
+  No mode fetches unasked without such a rule: what is fetched can carry away what was read.
 """
 
 import contextlib
@@ -22,6 +24,7 @@ from .events import Decision
 from .patterns import PathPattern, has_wildcards
 from .sensitive import Concern
 from .shell_words import offered_pattern, pattern_matches, plain_words
+from .web_address import covers_host, look_alike
 from .workspace import Place
 
 _RULE = re.compile(r"([a-z_]+)(?::(.+))?", re.DOTALL)
@@ -33,6 +36,10 @@ class Action(StrEnum):
     READ = "read"
     WRITE = "write"
     RUN = "run"
+    FETCH = "fetch"
+    """Ask a host of the internet for something."""
+    NOTE = "note"
+    """Change nothing but what the session shows."""
 
 
 class Ruling(StrEnum):
@@ -44,12 +51,13 @@ class Ruling(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A call as the policy sees it. ``places`` for READ and WRITE, ``command`` for RUN."""
+    """A call as the policy sees it. ``places`` for READ and WRITE, ``command`` for RUN, ``host`` for FETCH."""
 
     tool: str
     action: Action
     places: tuple[Place, ...] = ()
     command: str = ""
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,10 @@ class Policy:
         match request.action:
             case Action.RUN:
                 return self._judge_command(request)
+            case Action.FETCH:
+                return self._judge_host(request)
+            case Action.NOTE:
+                return _allow("notes", "changes nothing outside the session")
             case Action.READ | Action.WRITE:
                 verdicts = [self._judge_place(request, place) for place in request.places]
                 return next((v for v in verdicts if v.decision is Ruling.ASK), verdicts[0])
@@ -133,6 +145,15 @@ class Policy:
         pattern = offered_pattern(words)
         return _ask("commands ask", "runs a command", f"{request.tool}:{pattern}" if pattern else None)
 
+    def _judge_host(self, request: Request) -> Verdict:
+        for rule in self._rules:
+            if rule.tool == request.tool and covers_host(rule.pattern, request.host):
+                return _allow(str(rule), f"allowed by {rule.origin}")
+        why = f"fetches from {request.host}"
+        if shown := look_alike(request.host):
+            why = f"{why}, {shown}"
+        return _ask("fetching asks", why, f"{request.tool}:{request.host}")
+
     def _judge_place(self, request: Request, place: Place) -> Verdict:
         writing = request.action is Action.WRITE
         concern = place.write_concern if writing else place.read_concern
@@ -161,7 +182,7 @@ def _ask(rule: str, why: str, pattern: str | None) -> Verdict:
 
 
 def _exact_subject(request: Request) -> tuple[str, ...]:
-    return (request.tool, request.command, *(str(place.real) for place in request.places))
+    return (request.tool, request.command, request.host, *(str(place.real) for place in request.places))
 
 
 def _covers(rule: Rule, place: Place) -> bool:

@@ -8,11 +8,13 @@ from pydantic import BaseModel, Field
 from .bounds import clipped, joined_lines
 from .failures import ToolFailure
 from .policy import Action, Request
-from .text_file import Lines, decode
+from .safe_text import marked, marked_exactly
+from .text_file import Lines, decode, displayable
 from .tool import Plan, Tool, ToolContext, ToolResult
 
 _LINE_CHARACTERS = 10_000
-_NOTE_BYTES = 160
+_NOTE_BYTES = 320
+_MARKS_NOTE = "\n[⟨U+…⟩ stands for one control or invisible character]"
 
 
 class ReadArguments(BaseModel):
@@ -48,12 +50,12 @@ class ReadFile(Tool[ReadArguments]):
 def _read(arguments: ReadArguments, context: ToolContext, request: Request) -> ToolResult:
     place = request.places[0]
     if place.folder:
-        raise ToolFailure(f"{place.shown} is a folder: use list.", kind="is_directory")
+        raise ToolFailure(f"{marked(place.shown)} is a folder: use list.", kind="is_directory")
     data = context.workspace.read(place)
     file = decode(data)
     if file is None:
         raise ToolFailure(
-            f"{place.shown} is a binary file of {len(data):,} bytes: look at it with bash (file, xxd, strings).",
+            f"{marked(place.shown)} is a binary file of {len(data):,} bytes: use bash (file, xxd, strings).",
             kind="binary",
         )
     context.seen.note(place, data)
@@ -61,14 +63,17 @@ def _read(arguments: ReadArguments, context: ToolContext, request: Request) -> T
     if not file.text:
         return ToolResult(content="(the file is empty)", summary="empty")
     if arguments.offset > len(lines):
-        raise ToolFailure(f"{place.shown} has {len(lines)} lines; offset {arguments.offset} is beyond its end.")
+        raise ToolFailure(f"{marked(place.shown)} has {len(lines)} lines; offset {arguments.offset} is beyond its end.")
     first = arguments.offset - 1
     wanted = lines[first : first + arguments.limit if arguments.limit else None]
-    numbered = [f"{number}\t{_cut(line)}" for number, line in enumerate(wanted, first + 1)]
+    shown = [marked_exactly(_cut(line)) for line in wanted]
+    numbered = [f"{number}\t{line}" for number, line in enumerate(shown, first + 1)]
     content, count = joined_lines(numbered, context.max_bytes - _NOTE_BYTES)
     if not count:  # not even one line fits
         content, count = clipped(numbered[0], context.max_bytes - _NOTE_BYTES), 1
     last = first + count
+    if shown[:count] != [displayable(_cut(line)) for line in wanted[:count]]:
+        content += _MARKS_NOTE
     if last < len(lines):
         content += f"\n[lines {first + 1}-{last} of {len(lines)}; go on with offset={last + 1}]"
     return ToolResult(content=content, summary=f"{count} line{'' if count == 1 else 's'}")

@@ -9,7 +9,9 @@ from .list_folder import ListFolder
 from .read_file import ReadFile
 from .run_bash import RunBash
 from .search_text import SearchText
+from .todo import KeepTodo
 from .tool import Tool
+from .web import WebFetch
 from .write_file import WriteFile
 
 TOOLS: tuple[Tool[Any], ...] = (
@@ -21,4 +23,6 @@ TOOLS: tuple[Tool[Any], ...] = (
     SearchText(),
     FindFiles(),
     ListFolder(),
+    WebFetch(),
+    KeepTodo(),
 )

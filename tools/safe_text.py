@@ -43,6 +43,15 @@ _INVISIBLE = re.compile(
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TOUCHED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufe0e\ufe0f{_INVISIBLE_CLASS}]")
 _REVEALED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE_CLASS}]|{_REPEATED_VARIATION}")
+_JOINED = "\u0600-\u1fff\u2190-\ufefe\uff00-\U000dffff"
+_MARKED = re.compile(
+    # A joiner between two letters or signs beyond Latin and Greek belongs to the spelling or the emoji.
+    rf"(?![\u200c\u200d](?<=[{_JOINED}].)(?=[{_JOINED}]))"
+    rf"(?:[\x00-\x08\x0b-\x1f\x7f-\x9f{_INVISIBLE_CLASS}]|{_REPEATED_VARIATION})"
+)
+_COMMON_INVISIBLE = re.compile(r"[\u00ad\u200b\u2060\ufeff]")
+_LITERAL_MARK = re.compile(r"⟨(?=U\+[0-9A-F]{4,6}⟩)")
+_MARK = re.compile(r"⟨U\+([0-9A-F]{4,6})⟩")
 _CONTEXT = re.compile(rf"[{_EMOJI}\ufe0e]")
 
 
@@ -71,6 +80,44 @@ def reveal(text: str) -> str:
     if _TOUCHED.search(text) is None:
         return text
     return _SURROGATE.sub("\ufffd", _REVEALED.sub(_code_point, text))
+
+
+def marked(text: str) -> str:
+    """``reveal`` for text that a model reads: joiners that belong to a script or an emoji stay as they are."""
+    if _TOUCHED.search(text) is None:
+        return text
+    return _SURROGATE.sub("\ufffd", _MARKED.sub(_code_point, text))
+
+
+def marked_exactly(text: str) -> str:
+    """``marked``, so that ``unmarked`` gives back the very same text: what looks like a mark already is marked too.
+
+    Only lone surrogates (undecodable bytes) are lost.
+    """
+    return marked(_LITERAL_MARK.sub("⟨U+27E8⟩", text) if "⟨U+" in text else text)
+
+
+def unmarked(text: str) -> str:
+    """Text with the characters that ``marked_exactly`` showed as ``⟨U+001B⟩`` in their places again."""
+    return _MARK.sub(lambda mark: _character(int(mark[1], 16), mark[0]), text) if "⟨U+" in text else text
+
+
+def marked_name(name: str) -> str:
+    """``marked`` for the name of a file, on one line: a line end in it cannot look like the next name."""
+    return marked(name).replace("\n", "⟨U+000A⟩").replace("\t", "⟨U+0009⟩")
+
+
+def visible_text(text: str) -> tuple[str, int]:
+    """``safe_text`` without invisible characters, and how many were taken out.
+
+    For text that is read once and never changed. Soft hyphens and spaces without width are no news and not counted.
+    """
+    if _TOUCHED.search(text) is None:
+        return text, 0
+    text = _SURROGATE.sub("\ufffd", _without_controls(text))
+    common = len(_COMMON_INVISIBLE.findall(text))
+    text, count = _MARKED.subn("", text)
+    return text, count - common
 
 
 class SafeTextStream:
@@ -127,6 +174,10 @@ def _visible(text: str) -> str:
     if _TOUCHED.search(text) is None:
         return text
     return _SURROGATE.sub("\ufffd", _INVISIBLE.sub(_code_point, text))
+
+
+def _character(number: int, otherwise: str) -> str:
+    return chr(number) if number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF else otherwise
 
 
 def _code_point(match: re.Match[str]) -> str:

@@ -15,8 +15,8 @@ from .failures import ToolFailure
 from .patterns import PathPattern
 from .policy import Action, Request
 from .process import run_process
+from .safe_text import marked_exactly, marked_name
 from .sensitive import concern_of
-from .text_file import displayable
 from .tool import Plan, Tool, ToolContext, ToolResult
 from .walk import files_below
 from .workspace import Place
@@ -55,7 +55,7 @@ class SearchText(Tool[GrepArguments]):
     async def prepare(self, arguments: GrepArguments, context: ToolContext, request: Request) -> Plan:
         """Nothing to find out before, but that there is something to search."""
         if not request.places[0].exists:
-            raise ToolFailure(f"There is no file or folder {displayable(request.places[0].shown)}.")
+            raise ToolFailure(f"There is no file or folder {marked_name(request.places[0].shown)}.")
         return Plan(run=partial(_search, arguments, context, request.places[0]))
 
 
@@ -80,7 +80,9 @@ async def _search(arguments: GrepArguments, context: ToolContext, place: Place) 
         notes.append(f"{end['skipped']} files over 64 MB not searched")
     if secrets:
         more = ", …" if len(secrets) > _NAMED_SECRETS else ""
-        notes.append(f"not searched, as they usually hold secrets: {', '.join(secrets[:_NAMED_SECRETS])}{more}")
+        notes.append(
+            f"not searched, as they usually hold secrets: {', '.join(map(marked_name, secrets[:_NAMED_SECRETS]))}{more}"
+        )
     return _result(matches, "" if place.shown == "." else _prefix(place), notes, context.max_bytes)
 
 
@@ -128,9 +130,9 @@ def _result(matches: list[tuple[str, int, str]], prefix: str, notes: list[str], 
     before = ""
     for name, number, text in matches:
         if name != before:
-            lines.append(displayable(prefix + name))
+            lines.append(marked_name(prefix + name))
             before = name
-        lines.append(f"{number}: {displayable(text)}")
+        lines.append(f"{number}: {marked_exactly(text)}")
     files = len({name for name, _, _ in matches})
     content, count = joined_lines(lines, max_bytes - _NOTE_BYTES)
     if count < len(lines):
@@ -138,5 +140,5 @@ def _result(matches: list[tuple[str, int, str]], prefix: str, notes: list[str], 
     if not matches:
         content = "No match."
     summary = f"{len(matches)} match{'' if len(matches) == 1 else 'es'} in {files} file{'' if files == 1 else 's'}"
-    note = displayable(f"\n[{'; '.join(notes)}]" if notes else "")
+    note = f"\n[{'; '.join(notes)}]" if notes else ""
     return ToolResult(content=content + note, summary=summary)

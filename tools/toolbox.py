@@ -23,7 +23,7 @@ from .policy import Action, Policy, Request, Ruling, Verdict
 from .process import child_environment
 from .registry import TOOLS
 from .reverting import Reversal, reverted
-from .safe_text import reveal, safe_line
+from .safe_text import marked, reveal, safe_line
 from .schemas import argument_problems, schema_of
 from .seen_files import SeenFiles
 from .text_file import decode, displayable
@@ -123,7 +123,7 @@ class LocalToolbox:
         return ToolRunFinished(
             run_id=run_id,
             outcome=result.outcome,
-            content=clipped(displayable(result.content), min(limit, max_result_bytes or limit)),
+            content=clipped(marked(result.content), min(limit, max_result_bytes or limit)),
             summary=result.summary,
             duration_s=clock.seconds(),
             exit_status=result.exit_status,

@@ -117,6 +117,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="view.scroll_down", title="Scroll the chat down a page", keys=("pagedown",)),
     Action(id="view.jump_to_end", title="Jump to the newest", keys=("ctrl+end",), hint="newest"),
     Action(id="view.toggle_thinking", title="Show or fold thinking", keys=("ctrl+t",), hint="thinking"),
+    Action(id="view.toggle_todos", title="Fold or unfold the model's plan", keys=("alt+4",), slash="todo", hint="plan"),
     Action(id="view.show_exchange", title="Raw exchange with the provider", keys=("f3",), slash="wire", hint="wire"),
     Action(id="view.next_theme", title="Next theme", keys=("f4",), slash="theme", argument="[name]", hint="theme"),
     Action(id="session.ask_trust", title="Whether this folder is trusted", slash="trust"),

@@ -44,6 +44,7 @@ from .widgets.hints import KeyHints
 from .widgets.prompt import Prompt, PromptBox
 from .widgets.provider_switcher import ProviderSwitcher
 from .widgets.tabs import PANES, TabLine
+from .widgets.todo_list import TodoList
 from .widgets.trust_bar import TrustBar
 from .widgets.welcome import Welcome
 
@@ -98,6 +99,8 @@ class MainScreen(RestoringScreen):
                 yield Rule(id="split")
                 yield ToolLogPane(signs=self._signs, id="tools")
         yield TrustBar(self._preferences.trust, self.table, signs=self._signs, id="trust")
+        fold_keys = self.table["view.toggle_todos"].keys
+        yield TodoList(key=key_label(fold_keys[0]) if fold_keys else "", signs=self._signs, id="todos")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield PromptBox(
             Prompt(
@@ -124,6 +127,7 @@ class MainScreen(RestoringScreen):
         self._bridge.add(self.query_one(TabLine), "chat", "files", "tools")
         self._bridge.add(self.query_one(Welcome), "status", "providers")
         self._bridge.add(self.query_one(ApprovalBar), "tools")
+        self._bridge.add(self.query_one(TodoList), "tools", "status")
         self.run_worker(self._bridge.run(), group="bridge")
         self._show_trust()
         self._focus_home()
@@ -407,6 +411,11 @@ class MainScreen(RestoringScreen):
     def action_toggle_thinking(self) -> None:
         """Show or fold all thinking."""
         self.query_one(ChatPane).toggle_thinking()
+
+    def action_toggle_todos(self) -> None:
+        """Fold or unfold the model's plan."""
+        if not self.query_one(TodoList).toggle():
+            self.notify("The model has no plan open.", timeout=3, markup=False)
 
     def action_show_exchange(self) -> None:
         """What went over the wire for the selected answer, or last."""

@@ -17,7 +17,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = ["read", "write", "edit", "apply_patch", "bash", "grep", "glob", "list"]
+NAMES = ["read", "write", "edit", "apply_patch", "bash", "grep", "glob", "list", "web_fetch", "todo"]
 
 
 def test_the_tools_with_small_plain_schemas(bench) -> None:
