@@ -19,10 +19,12 @@ from .registry import TOOLS
 from .safe_text import reveal, safe_line
 from .schemas import argument_problems, schema_of
 from .seen_files import SeenFiles
+from .shell_gate import ShellGate
 from .text_file import displayable
 from .tool import Plan, Tool, ToolContext, ToolResult
 from .workspace import Workspace
 
+NO_SANDBOX = "no sandbox"
 _TITLE_CHARACTERS = 300
 _PREVIEW_BYTES = 200_000
 _ERROR_BYTES = 16_000
@@ -54,15 +56,18 @@ class LocalToolbox:
         self._seen = SeenFiles()
         source = os.environ if environment is None else environment
         self._environment = child_environment(source, secret=secret_variables, keep=kept_variables)
+        policy.gate = ShellGate(self._workspace, search_path=self._environment.get("PATH", ""))
 
     def select_mode(self, mode: Mode) -> str:
         """Work in this mode from the next call on; see ``base.Toolbox``."""
+        if mode is Mode.AUTO and self.protection() == NO_SANDBOX:
+            return "Auto mode runs commands unasked, so it needs a sandbox, and there is none on this machine."
         self._policy.mode = mode
         return ""
 
     def protection(self) -> str:
         """What keeps commands in bounds, for the status bar."""
-        return "no sandbox"
+        return NO_SANDBOX
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """The tools offered to the model."""
@@ -128,8 +133,10 @@ class LocalToolbox:
         context.emit(ToolRunStarted(run_id=context.run_id, name=tool.name, title=title))
         request = tool.request(parsed, context)
         verdict = self._policy.judge(request)
+        if verdict.decision is Ruling.BLOCK:
+            raise _blocked(request, verdict)
         plan = await tool.prepare(parsed, context, request)
-        if verdict.decision is Ruling.ASK and plan.needs_approval:
+        if verdict.decision is not Ruling.ALLOW and plan.needs_approval:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
             self._policy.learn(request, verdict, answer.decision)
             if answer.decision is Decision.DENY:
@@ -174,6 +181,18 @@ def _question(request: Request, verdict: Verdict, plan: Plan, *, title: str, run
         reason=f"{where}{verdict.why} (rule: {verdict.rule})",
         pattern=None if verdict.pattern is None else displayable(verdict.pattern),
         preview=reveal(clipped(plan.preview, _PREVIEW_BYTES)),
+        confirm=safe_line(verdict.confirm),
+    )
+
+
+def _blocked(request: Request, verdict: Verdict) -> ToolFailure:
+    """What the model is told of a call that never runs, so that it looks for another way."""
+    subject = ", ".join(place.shown for place in request.places) or "This command"
+    return ToolFailure(
+        f"{reveal(subject)} {verdict.why} (rule: {verdict.rule}). Nothing was done. Do not try to get around it: take"
+        " another way, or say what you would do and why.",
+        outcome=Outcome.DENIED,
+        summary="blocked",
     )
 
 

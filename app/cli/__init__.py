@@ -58,6 +58,10 @@ def _start(command: Command) -> int:
             from .models import models_command
 
             return models_command(command.options)
+        case "policy":
+            from .policy import policy_command
+
+            return policy_command(command.options)
         case "doctor":
             from .doctor import doctor_command
 

@@ -41,13 +41,14 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay run        one prompt without a screen, for scripts
   patchbay models     the models that can be used now
   patchbay doctor     what is configured, found and reachable, and what to do next
+  patchbay policy     what would be asked, allowed or refused, and why
   patchbay wire       look into recorded model streams
 
 A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "doctor", "wire"})
+COMMANDS = frozenset({"run", "models", "doctor", "policy", "wire"})
 _WITH_VALUE = frozenset({"--model", "--config", "--record"})
 
 
@@ -70,7 +71,7 @@ def parse(argv: Sequence[str]) -> Command:
     rest = (*argv[:position], *argv[position + 1 :])
     if name == "wire":
         return _wire(rest)
-    parser = {"run": _run, "models": _models, "doctor": _doctor}[name]()
+    parser = {"run": _run, "models": _models, "doctor": _doctor, "policy": _policy}[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
 
@@ -164,6 +165,26 @@ def _doctor() -> argparse.ArgumentParser:
     return parser
 
 
+def _policy() -> argparse.ArgumentParser:
+    parser = _parser(
+        "patchbay policy",
+        "What would be done with a command or a path, and why. Nothing is run and no file is opened.",
+    )
+    parser.add_argument(
+        "action",
+        choices=("check", "path", "test", "show"),
+        help="check: judge a command; path: judge a path; test: run the rules file's tests; show: the rules in force",
+    )
+    parser.add_argument("subject", nargs="?", metavar="COMMAND|PATH", help="what to judge")
+    parser.add_argument(
+        "--op", choices=("read", "write", "glob", "grep"), default="read", help="what is done with the path"
+    )
+    parser.add_argument("--batch", type=Path, metavar="FILE", help="judge the rows of a file of JSON lines")
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of text (test, show)")
+    _add_settings(parser)
+    return parser
+
+
 def _wire(words: Sequence[str]) -> Command:
     parser = _parser("patchbay wire", "Look into recorded model streams. `patchbay wire decode --help` tells more.")
     parser.add_argument(
@@ -175,7 +196,7 @@ def _wire(words: Sequence[str]) -> Command:
 
 
 def _rule(text: str) -> str:
-    from ...tools.policy import Rule  # only here: no other command line needs the policy
+    from ...tools.rules import Rule  # only here: no other command line needs rules
 
     try:
         return str(Rule.parse(text, origin="--allow"))

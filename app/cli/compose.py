@@ -24,7 +24,7 @@ from ...providers.learnt import Learnt
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
 from ...providers.resilience import Resilience
-from ...tools.policy import Policy, Rule
+from ...tools.policy import Policy
 from ...tools.toolbox import LocalToolbox
 from ..engine.bus import MessageBus
 from ..engine.database import connect, latest_session, load_events
@@ -38,6 +38,7 @@ from ..engine.store import SessionStore
 from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
+from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 
 
@@ -229,19 +230,7 @@ def _open_log(folder: Path | None) -> ExchangeLog:
 
 def _policy(settings: Settings, wish: Wish, kept: KeptRules) -> Policy:
     """The rules in force, each with where it comes from. Raises ``SettingsError`` for one that cannot be read."""
-    sources = (
-        ("[policy] allow", settings.policy.allow),
-        ("--allow", wish.allow),
-        ('an earlier "always"', kept.read()),
-    )
-    rules: list[Rule] = []
-    for origin, texts in sources:
-        for text in texts:
-            try:
-                rules.append(Rule.parse(text, origin=origin))
-            except ValueError as error:
-                raise SettingsError(f"{origin}: {error}") from None
-    return Policy(rules, remember=kept.add)
+    return Policy(gathered_rules(settings, kept, wish.allow), remember=kept.add)
 
 
 def _open_bus(paths: Paths, folder: str, *, resume: bool) -> tuple[MessageBus, Recorder]:
