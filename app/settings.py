@@ -27,7 +27,7 @@ from ..providers.base import ModelRef, Price, ProviderConfigError
 from ..providers.presets import preset_of_url
 from ..providers.registry import DEFAULT_KIND, ProviderConfig, choose_preset
 from ..tools.base import Mode
-from ..tools.policy import Rule
+from ..tools.rules import Rule
 from .config_file import (
     ConfigFile,
     FileSchema,
@@ -135,13 +135,14 @@ class PriceTable(BaseModel):
 
 
 class PolicyTable(BaseModel):
-    """``[policy]``: what tools may do without asking."""
+    """``[policy]``: what tools may do without asking, and what they may never do."""
 
     model_config = ConfigDict(frozen=True)
 
     allow: Words = ()
+    deny: Words = ()
 
-    @field_validator("allow")
+    @field_validator("allow", "deny")
     @classmethod
     def _are_rules(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(Rule.parse(rule, origin="settings")) for rule in rules)

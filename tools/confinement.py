@@ -47,7 +47,7 @@ class Confinement:
     def judge(self, request: Request, verdict: Verdict) -> Verdict:
         """The policy's verdict, or a question in place of a permission. Never allows what the policy does not."""
         if self.trust is Trust.NONE and request.action is not Action.READ:
-            verdict = replace(verdict, pattern=None)  # "always" would be kept for a folder where it does not count
+            verdict = replace(verdict, patterns=())  # "always" would be kept for a folder where it does not count
         if verdict.decision is not Ruling.ALLOW or not self._confines(request) or verdict.rule in self._given:
             return verdict
         if self.trust is Trust.NONE:
@@ -76,8 +76,8 @@ class Confinement:
             case Trust.FIRST_ASKS:
                 return request.action is Action.RUN and not self._started
             case Trust.NONE:
-                return request.action is not Action.READ and _subject(request) not in self._this_session
+                return request.action not in (Action.READ, Action.NOTE) and _subject(request) not in self._this_session
 
 
 def _subject(request: Request) -> tuple[str, ...]:
-    return (request.tool, request.command, *(str(place.real) for place in request.places))
+    return (request.tool, request.command, request.host, *(str(place.real) for place in request.places))

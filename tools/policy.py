@@ -1,33 +1,49 @@
-"""Decides which calls run at once and which ask a person first, and says which rule decided.
+"""Decides which calls run at once, which ask a person first and which never run, and says which rule decided.
 
-Order: a protected or secret name asks, unless a rule names exactly this file; reading inside the workspace
-runs; a rule that covers the call lets it run; everything else asks. Rules only ever allow. They are written
-``tool:pattern``:
-
-- ``edit:src/**``: a path pattern relative to the workspace (an absolute one for files outside). ``*`` alone,
-  like a tool name alone, is any path inside the workspace.
-- ``bash:pytest *``: the words of a command, ``*`` last for any further arguments. Only a plain command is
-  ever covered: no second command, redirection, expansion or substitution. ``bash:**`` covers every command,
-  for runs in a sandbox of their own.
-- ``web_fetch:docs.python.org``: a host; ``web_fetch:*.python.org`` all below it, ``web_fetch:*`` every public one.
-  No mode fetches unasked without such a rule: what is fetched can carry away what was read.
+Order: a rule that denies; what the mode refuses; what is loud; a rule that asks; a protected or secret name asks,
+unless a rule names exactly this file; reading inside the workspace runs; a rule that covers the call lets it run;
+what the mode lets run; everything else asks. Of rules that allow and ask, the last that covers a call counts.
 """
 
 import contextlib
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .base import Mode
+from .command_patterns import EVERYTHING, allows, names, offered_pattern
 from .events import Decision
-from .patterns import PathPattern, has_wildcards
+from .patterns import has_wildcards
+from .rules import Effect, Rule
 from .sensitive import Concern
-from .shell_words import offered_pattern, pattern_matches, plain_words
+from .shell_gate import LineReading, Part, ShellGate
 from .web_address import covers_host, look_alike
 from .workspace import Place
 
-_RULE = re.compile(r"([a-z_]+)(?::(.+))?", re.DOTALL)
+__all__ = ["Action", "Effect", "Policy", "Request", "Rule", "Ruling", "Verdict"]
+
+_STRICTNESS = (Mode.AUTO, Mode.ACCEPT_EDITS, Mode.ASK, Mode.PLAN)
+BUILT_IN = (
+    ("plan mode", "in plan mode nothing is changed and no command runs that does more than read"),
+    ("loud", "what destroys, sends secrets out, takes rights or plants code asks for a typed word; no rule covers it"),
+    (
+        "protected names ask",
+        "files that other programs run or are set up by; only a rule that names the file covers them",
+    ),
+    ("secrets ask", "files that hold keys or passwords; only a rule that names the file covers them"),
+    ("reads inside", "reading inside the workspace runs"),
+    (
+        "commands that read",
+        "a command line runs when each of its commands is known to only read, and only inside the workspace",
+    ),
+    ("accept-edits mode", "in accept-edits and auto mode, changes inside the workspace run"),
+    ("auto mode", "in auto mode commands run, inside the sandbox"),
+    ("fetching asks", "a host of the internet, in every mode: what is fetched can carry away what was read"),
+    ("outside asks", "files outside the workspace"),
+    ("changes ask", "changes to files"),
+    ("commands ask", "every other command"),
+)
+"""The rules that are always there, in the order they are tried, for people to read."""
 
 
 class Action(StrEnum):
@@ -47,6 +63,9 @@ class Ruling(StrEnum):
 
     ALLOW = "allow"
     ASK = "ask"
+    ASK_LOUD = "ask_loud"
+    """Ask, for this once only, and have a word typed for a yes."""
+    BLOCK = "block"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,51 +81,46 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A ruling with its reason. ``pattern`` is the rule that "always" would add, None when there is none."""
+    """A ruling with its reason. ``patterns`` are the rules that "always" would add, none when there is no "always".
+
+    ``confirm`` is what must be typed for a yes to a loud question.
+    """
 
     decision: Ruling
     rule: str
     why: str
-    pattern: str | None = None
+    patterns: tuple[str, ...] = ()
+    confirm: str = ""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One allow rule and where it comes from, in words."""
-
-    tool: str
-    pattern: str
-    origin: str
-
-    @classmethod
-    def parse(cls, text: str, *, origin: str) -> "Rule":
-        """The rule written as ``tool:pattern`` or ``tool``. Raises ``ValueError`` with the cause and an example."""
-        found = _RULE.fullmatch(text.strip())
-        if found is None:
-            raise ValueError(f"{text!r} is not a rule: write tool:pattern, like bash:pytest * or edit:src/**")
-        return cls(tool=found[1], pattern=(found[2] or "*").strip(), origin=origin)
-
-    def __str__(self) -> str:
-        return f"{self.tool}:{self.pattern}"
+    @property
+    def pattern(self) -> str | None:
+        """The rules of ``patterns`` in one line, for people."""
+        return ", ".join(self.patterns) or None
 
 
 class Policy:
     """The rules of one session. ``remember`` is called with each rule that a person wants kept for good."""
 
-    def __init__(self, rules: Iterable[Rule] = (), *, remember: Callable[[str], None] | None = None) -> None:
-        self._rules = list(rules)
+    def __init__(
+        self,
+        rules: Iterable[Rule] = (),
+        *,
+        remember: Callable[[str], None] | None = None,
+        gate: ShellGate | None = None,
+    ) -> None:
+        self._rules: list[tuple[Rule, Mode]] = [(rule, Mode.PLAN) for rule in rules]
         self._remember = remember
-        self._this_session: set[tuple[str, ...]] = set()
+        self._this_session: dict[tuple[str, ...], Mode] = {}
+        self.gate = gate or ShellGate()
+        """Reads command lines; the toolbox gives the one that knows its workspace."""
         self.mode = Mode.ASK
 
     def rules(self) -> tuple[Rule, ...]:
-        """Every allow rule in force, in the order they are tried."""
-        return tuple(self._rules)
+        """Every rule of a person that is in force in this mode, in the order they are tried."""
+        return tuple(rule for rule, given_in in self._rules if self._still_holds(given_in))
 
     def judge(self, request: Request) -> Verdict:
         """What to do with a call. Never raises."""
-        if _exact_subject(request) in self._this_session:
-            return _allow("this call", "allowed for this session")
         match request.action:
             case Action.RUN:
                 return self._judge_command(request)
@@ -116,87 +130,188 @@ class Policy:
                 return _allow("notes", "changes nothing outside the session")
             case Action.READ | Action.WRITE:
                 verdicts = [self._judge_place(request, place) for place in request.places]
-                return next((v for v in verdicts if v.decision is Ruling.ASK), verdicts[0])
+                order = (Ruling.BLOCK, Ruling.ASK_LOUD, Ruling.ASK)
+                return next((v for ruling in order for v in verdicts if v.decision is ruling), verdicts[0])
 
     def learn(self, request: Request, verdict: Verdict, decision: Decision) -> None:
-        """Take a person's answer into account for the calls to come."""
-        match decision, verdict.pattern:
-            case Decision.SESSION, None:
-                self._this_session.add(_exact_subject(request))
-            case Decision.SESSION, str(pattern):
-                self._rules.append(Rule.parse(pattern, origin="this session"))
-            case Decision.ALWAYS, str(pattern):
-                self._rules.append(Rule.parse(pattern, origin="always"))
-                if self._remember is not None:
-                    with contextlib.suppress(OSError):  # not kept for good, but the answer holds for this session
-                        self._remember(pattern)
+        """Take a person's answer into account for the calls to come. A loud question is answered for once only."""
+        if verdict.decision is not Ruling.ASK:
+            return
+        match decision:
+            case Decision.SESSION if not verdict.patterns:
+                self._this_session[_exact_subject(request)] = self.mode
+            case Decision.SESSION:
+                self._rules += [(Rule.parse(text, origin="this session"), self.mode) for text in verdict.patterns]
+            case Decision.ALWAYS:
+                for text in verdict.patterns:
+                    self._rules.append((Rule.parse(text, origin="always"), self.mode))
+                    if self._remember is not None:
+                        with contextlib.suppress(OSError):  # not kept for good, but the answer holds for this session
+                            self._remember(text)
             case _:
                 return
 
+    def _still_holds(self, given_in: Mode) -> bool:
+        """An answer given in a lax mode says nothing in a stricter one."""
+        return _STRICTNESS.index(self.mode) <= _STRICTNESS.index(given_in)
+
+    def _answered(self, request: Request) -> bool:
+        given_in = self._this_session.get(_exact_subject(request))
+        return given_in is not None and self._still_holds(given_in)
+
     def _judge_command(self, request: Request) -> Verdict:
-        words = plain_words(request.command)
-        for rule in self._rules:
-            if rule.tool == request.tool and (
-                rule.pattern == "**" or (words is not None and pattern_matches(rule.pattern, words))
-            ):
-                return _allow(str(rule), f"allowed by {rule.origin}")
-        if words is None:
-            return _ask("commands ask", "runs a shell line that is more than one plain command", None)
-        pattern = offered_pattern(words)
-        return _ask("commands ask", "runs a command", f"{request.tool}:{pattern}" if pattern else None)
+        reading = self.gate.read(request.command)
+        rules = [rule for rule in self.rules() if rule.tool == request.tool]
+        for rule in rules:
+            if rule.effect is Effect.DENY and _speaks(rule, reading):
+                return _block(_named(rule), f"is denied by {rule.origin}")
+        loud = reading.loud
+        unproven = reading.reads_only
+        if self.mode is Mode.PLAN and (unproven or loud is not None):
+            return _block("plan mode", f"does more than read: {unproven or 'it may destroy something'}")
+        if loud is not None:
+            return Verdict(decision=Ruling.ASK_LOUD, rule="loud", why=loud.why, confirm=loud.confirm)
+        if self._answered(request):
+            return _allow("this call", "allowed for this session")
+        covering = [_last(rules, part) for part in reading.parts]
+        asking = next(
+            (rule for rule in (*covering, *_asking(rules, reading)) if rule and rule.effect is Effect.ASK), None
+        )
+        if asking is not None:
+            return _ask(_named(asking), f"asked for by {asking.origin}")
+        if not unproven:
+            return _allow("commands that read", "only reads, inside the workspace")
+        if (everything := _everything(rules)) is not None:
+            return _allow(_named(everything), f"allowed by {everything.origin}")
+        open_parts = [
+            part
+            for part, rule in zip(reading.parts, covering, strict=True)
+            if part.why and (rule is None or part.why_not_ruled)
+        ]
+        used = next(
+            (rule for part, rule in zip(reading.parts, covering, strict=True) if rule is not None and part.why), None
+        )
+        if not reading.problems and not open_parts and used is not None:
+            return _allow(_named(used), f"allowed by {used.origin}")
+        if self.mode is Mode.AUTO:
+            return _allow("auto mode", "runs in the sandbox")
+        return _ask("commands ask", unproven, _offered(request.tool, reading, open_parts))
 
     def _judge_host(self, request: Request) -> Verdict:
-        for rule in self._rules:
-            if rule.tool == request.tool and covers_host(rule.pattern, request.host):
-                return _allow(str(rule), f"allowed by {rule.origin}")
-        why = f"fetches from {request.host}"
-        if shown := look_alike(request.host):
-            why = f"{why}, {shown}"
-        return _ask("fetching asks", why, f"{request.tool}:{request.host}")
+        rules = [rule for rule in self.rules() if rule.tool == request.tool and covers_host(rule.pattern, request.host)]
+        denying = next((rule for rule in rules if rule.effect is Effect.DENY), None)
+        if denying is not None:
+            return _block(_named(denying), f"is denied by {denying.origin}")
+        if self._answered(request):
+            return _allow("this call", "allowed for this session")
+        match rules[-1:]:
+            case [Rule(effect=Effect.ALLOW) as rule]:
+                return _allow(_named(rule), f"allowed by {rule.origin}")
+            case [rule]:
+                return _ask(_named(rule), f"asked for by {rule.origin}")
+            case _:
+                why = f"fetches from {request.host}"
+                shown = look_alike(request.host)
+                offered = (f"{request.tool}:{request.host}",)
+                return _ask("fetching asks", f"{why}, {shown}" if shown else why, offered)
 
     def _judge_place(self, request: Request, place: Place) -> Verdict:
         writing = request.action is Action.WRITE
         concern = place.write_concern if writing else place.read_concern
-        covering = next((rule for rule in self._rules if rule.tool == request.tool and _covers(rule, place)), None)
+        covering = [rule for rule in self.rules() if rule.tool == request.tool and rule.covers_place(place)]
+        denying = next((rule for rule in covering if rule.effect is Effect.DENY), None)
+        if denying is not None:
+            return _block(_named(denying), f"is denied by {denying.origin}")
+        if writing and self.mode is Mode.PLAN:
+            return _block("plan mode", "would change a file")
+        if self._answered(request):
+            return _allow("this call", "allowed for this session")
+        last = covering[-1] if covering else None
+        if last is not None and last.effect is Effect.ASK:
+            return _ask(_named(last), f"asked for by {last.origin}")
         if concern is not None:
-            if covering is not None and covering.pattern == place.shown and not has_wildcards(covering.pattern):
-                return _allow(str(covering), f"allowed by {covering.origin}")
+            if last is not None and last.pattern == place.shown and not has_wildcards(last.pattern):
+                return _allow(_named(last), f"allowed by {last.origin}")
             kind, why = concern
-            return _ask("protected names ask" if kind is Concern.PROTECTED else "secrets ask", why, None)
+            return _ask("protected names ask" if kind is Concern.PROTECTED else "secrets ask", why)
         if not writing and place.readable:
             return _allow("reads inside", "reads inside the workspace")
-        if covering is not None:
-            return _allow(str(covering), f"allowed by {covering.origin}")
-        pattern = _offered_path(request.tool, place)
+        if last is not None:
+            return _allow(_named(last), f"allowed by {last.origin}")
+        if writing and place.inside and self.mode in (Mode.ACCEPT_EDITS, Mode.AUTO):
+            return _allow(f"{self.mode} mode", "changes a file inside the workspace")
+        offered = _offered_path(request.tool, place)
         if not place.inside:
-            return _ask("outside asks", "is outside the workspace", pattern)
-        return _ask("changes ask", "changes a file", pattern)
+            return _ask("outside asks", "is outside the workspace", offered)
+        return _ask("changes ask", "changes a file", offered)
+
+
+def _named(rule: Rule) -> str:
+    """A rule as it is told to people: what it says and where it stands."""
+    return f"{rule.effect} {rule}" if rule.effect is not Effect.ALLOW else str(rule)
 
 
 def _allow(rule: str, why: str) -> Verdict:
     return Verdict(decision=Ruling.ALLOW, rule=rule, why=why)
 
 
-def _ask(rule: str, why: str, pattern: str | None) -> Verdict:
-    return Verdict(decision=Ruling.ASK, rule=rule, why=why, pattern=pattern)
+def _ask(rule: str, why: str, patterns: tuple[str, ...] = ()) -> Verdict:
+    return Verdict(decision=Ruling.ASK, rule=rule, why=why, patterns=patterns)
+
+
+def _block(rule: str, why: str) -> Verdict:
+    return Verdict(decision=Ruling.BLOCK, rule=rule, why=why)
 
 
 def _exact_subject(request: Request) -> tuple[str, ...]:
     return (request.tool, request.command, request.host, *(str(place.real) for place in request.places))
 
 
-def _covers(rule: Rule, place: Place) -> bool:
-    """Whether a path rule covers a place, judged by where it really is."""
-    if rule.pattern == "*":
-        return place.inside
-    if not place.inside and not rule.pattern.startswith("/"):
-        return False
-    return rule.pattern == place.shown or PathPattern(rule.pattern).matches(place.shown)
+def _speaks(rule: Rule, reading: LineReading) -> bool:
+    """Whether a denying or asking rule speaks of any command of a line."""
+    return rule.pattern in ("*", EVERYTHING) or any(names(rule.pattern, words) for words in reading.layers)
 
 
-def _offered_path(tool: str, place: Place) -> str | None:
+def _last(rules: Sequence[Rule], part: Part) -> Rule | None:
+    """The last rule that covers one command."""
+    found: Rule | None = None
+    for rule in rules:
+        if part.words is None or part.keyword:
+            continue
+        if rule.effect is Effect.ALLOW and not part.why_not_ruled and rule.pattern != EVERYTHING:
+            found = rule if allows(rule.pattern, part.words) else found
+        elif rule.effect is Effect.ASK and names(rule.pattern, part.words):
+            found = rule
+    return found
+
+
+def _asking(rules: Sequence[Rule], reading: LineReading) -> list[Rule]:
+    """Rules that ask about a command which no later rule allows, wherever it stands in the line."""
+    seen = {part.words for part in reading.parts}
+    hidden = [words for words in reading.layers if words not in seen]
+    return [rule for rule in rules if rule.effect is Effect.ASK and any(names(rule.pattern, words) for words in hidden)]
+
+
+def _everything(rules: Sequence[Rule]) -> Rule | None:
+    return next((rule for rule in rules if rule.effect is Effect.ALLOW and rule.pattern == EVERYTHING), None)
+
+
+def _offered(tool: str, reading: LineReading, parts: Sequence[Part]) -> tuple[str, ...]:
+    """A pattern for each command that is not covered yet; none at all when one of them can have none."""
+    if reading.problems:
+        return ()
+    patterns: list[str] = []
+    for part in parts:
+        pattern = None if part.words is None or part.why_not_ruled or part.keyword else offered_pattern(part.words)
+        if pattern is None:
+            return ()
+        patterns.append(f"{tool}:{pattern}")
+    return tuple(dict.fromkeys(patterns))
+
+
+def _offered_path(tool: str, place: Place) -> tuple[str, ...]:
     """Inside: the folder of the file, with all below it (the file alone at the top). Outside: the file alone."""
     if has_wildcards(place.shown):
-        return None
+        return ()
     folder, slash, _ = place.shown.rpartition("/")
-    return f"{tool}:{folder}/**" if place.inside and slash else f"{tool}:{place.shown}"
+    return (f"{tool}:{folder}/**" if place.inside and slash else f"{tool}:{place.shown}",)

@@ -26,10 +26,12 @@ from .reverting import Reversal, reverted
 from .safe_text import marked, reveal, safe_line
 from .schemas import argument_problems, schema_of
 from .seen_files import SeenFiles
+from .shell_gate import ShellGate
 from .text_file import decode, displayable
 from .tool import Plan, Tool, ToolContext, ToolResult
 from .workspace import Change, Workspace
 
+NO_SANDBOX = "no sandbox"
 _TITLE_CHARACTERS = 300
 _PREVIEW_BYTES = 200_000
 _ERROR_BYTES = 16_000
@@ -69,11 +71,14 @@ class LocalToolbox:
         self._checkpoints = checkpoints
         source = os.environ if environment is None else environment
         self._environment = child_environment(source, secret=secret_variables, keep=kept_variables)
+        policy.gate = ShellGate(self._workspace, search_path=self._environment.get("PATH", ""))
 
     def select_mode(self, mode: Mode) -> str:
         """Work in this mode from the next call on; see ``base.Toolbox``."""
         if problem := self._confinement.refuses(mode):
             return problem
+        if mode is Mode.AUTO and self.protection() == NO_SANDBOX:
+            return "Auto mode runs commands unasked, so it needs a sandbox, and there is none on this machine."
         self._policy.mode = mode
         return ""
 
@@ -83,7 +88,7 @@ class LocalToolbox:
 
     def protection(self) -> str:
         """What keeps commands in bounds, for the status bar."""
-        return "no sandbox"
+        return NO_SANDBOX
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """The tools offered to the model."""
@@ -177,11 +182,13 @@ class LocalToolbox:
         title = _one_line(tool.title(parsed))
         context.emit(ToolRunStarted(run_id=context.run_id, name=tool.name, title=title))
         request = tool.request(parsed, context)
+        verdict = self._confinement.judge(request, self._policy.judge(request))
+        if verdict.decision is Ruling.BLOCK:
+            raise _blocked(request, verdict)
         if request.action is Action.WRITE and (tool.confined or self._confined):
             self._refuse_outside(request)
-        verdict = self._confinement.judge(request, self._policy.judge(request))
         plan = await tool.prepare(parsed, context, request)
-        if verdict.decision is Ruling.ASK and plan.needs_approval:
+        if verdict.decision is not Ruling.ALLOW and plan.needs_approval:
             answer = await approve(_question(request, verdict, plan, title=title, run_id=context.run_id))
             self._policy.learn(request, verdict, answer.decision)
             self._confinement.learn(request, answer.decision)
@@ -244,6 +251,18 @@ def _question(request: Request, verdict: Verdict, plan: Plan, *, title: str, run
         reason=f"{where}{verdict.why} (rule: {verdict.rule})",
         pattern=None if verdict.pattern is None else displayable(verdict.pattern),
         preview=reveal(clipped(plan.preview, _PREVIEW_BYTES)),
+        confirm=safe_line(verdict.confirm),
+    )
+
+
+def _blocked(request: Request, verdict: Verdict) -> ToolFailure:
+    """What the model is told of a call that never runs, so that it looks for another way."""
+    subject = ", ".join(place.shown for place in request.places) or "This command"
+    return ToolFailure(
+        f"{reveal(subject)} {verdict.why} (rule: {verdict.rule}). Nothing was done. Do not try to get around it: take"
+        " another way, or say what you would do and why.",
+        outcome=Outcome.DENIED,
+        summary="blocked",
     )
 
 

@@ -66,6 +66,10 @@ def _start(command: Command) -> int:
             from .tools_call import tools_command
 
             return tools_command(command.options)
+        case "policy":
+            from .policy import policy_command
+
+            return policy_command(command.options)
         case "doctor":
             from .doctor import doctor_command
 

@@ -44,14 +44,15 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay sessions   earlier sessions: list, search, export, import, rm
   patchbay tools      the tools a model gets; run one by hand
   patchbay trust      let a folder's own settings and instructions count, or no longer
+  patchbay policy     what would be asked, allowed or refused, and why
   patchbay wire       look into recorded model streams
 
 A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "doctor", "sessions", "tools", "trust", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume", "--mode", "--remove"})
+COMMANDS = frozenset({"run", "models", "doctor", "policy", "sessions", "tools", "trust", "wire"})
+_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +76,8 @@ def parse(argv: Sequence[str]) -> Command:
         return _wire(rest)
     if name == "sessions":
         return Command(name=name, options=argparse.Namespace(), rest=rest)
-    parser = {"run": _run, "models": _models, "doctor": _doctor, "tools": _tools, "trust": _trust}[name]()
+    parsers = {"run": _run, "models": _models, "doctor": _doctor, "policy": _policy, "tools": _tools, "trust": _trust}
+    parser = parsers[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
 
@@ -223,6 +225,26 @@ def _trust() -> argparse.ArgumentParser:
     return parser
 
 
+def _policy() -> argparse.ArgumentParser:
+    parser = new_parser(
+        "patchbay policy",
+        "What would be done with a command or a path, and why. Nothing is run and no file is opened.",
+    )
+    parser.add_argument(
+        "action",
+        choices=("check", "path", "test", "show"),
+        help="check: judge a command; path: judge a path; test: run the rules file's tests; show: the rules in force",
+    )
+    parser.add_argument("subject", nargs="?", metavar="COMMAND|PATH", help="what to judge")
+    parser.add_argument(
+        "--op", choices=("read", "write", "glob", "grep"), default="read", help="what is done with the path"
+    )
+    parser.add_argument("--batch", type=Path, metavar="FILE", help="judge the rows of a file of JSON lines")
+    parser.add_argument("--json", action="store_true", help="one JSON object in place of text (test, show)")
+    _add_settings(parser)
+    return parser
+
+
 def _wire(words: Sequence[str]) -> Command:
     parser = new_parser("patchbay wire", "Look into recorded model streams. `patchbay wire decode --help` tells more.")
     parser.add_argument(
@@ -234,7 +256,7 @@ def _wire(words: Sequence[str]) -> Command:
 
 
 def _rule(text: str) -> str:
-    from ...tools.policy import Rule  # only here: no other command line needs the policy
+    from ...tools.rules import Rule  # only here: no other command line needs rules
 
     try:
         return str(Rule.parse(text, origin="--allow"))

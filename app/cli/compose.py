@@ -26,7 +26,7 @@ from ...providers.resilience import Resilience
 from ...tools.base import Mode
 from ...tools.checkpoints import SessionCheckpoints
 from ...tools.confinement import Confinement, Trust
-from ...tools.policy import Policy, Rule
+from ...tools.policy import Policy
 from ...tools.toolbox import LocalToolbox
 from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
@@ -35,6 +35,7 @@ from ..engine.state import SessionState
 from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
+from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
 from .opening import Journal, open_journal
@@ -299,19 +300,7 @@ def _open_log(folder: Path | None) -> ExchangeLog:
 
 def _policy(settings: Settings, wish: Wish, kept: KeptRules) -> Policy:
     """The rules in force, each with where it comes from. Raises ``SettingsError`` for one that cannot be read."""
-    sources = (
-        ("[policy] allow", settings.policy.allow),
-        ("--allow", wish.allow),
-        ('an earlier "always"', kept.read()),
-    )
-    rules: list[Rule] = []
-    for origin, texts in sources:
-        for text in texts:
-            try:
-                rules.append(Rule.parse(text, origin=origin))
-            except ValueError as error:
-                raise SettingsError(f"{origin}: {error}") from None
-    return Policy(rules, remember=kept.add)
+    return Policy(gathered_rules(settings, kept, wish.allow), remember=kept.add)
 
 
 def _resumed_model(state: SessionState) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from patchbay.tools.base import Mode
 from patchbay.tools.events import Decision, Outcome, ToolOutputDelta, ToolRunStarted
 
 JSON = st.recursive(
@@ -84,7 +85,7 @@ async def test_a_fault_in_a_tool_is_a_result(bench, monkeypatch: pytest.MonkeyPa
         raise RuntimeError("the asker broke")
 
     monkeypatch.setattr(bench, "approve", broken)
-    result = await bench.run("bash", command="true")
+    result = await bench.run("bash", command="touch x")
     assert result.outcome is Outcome.ERROR
     assert "the asker broke" in result.content
 
@@ -125,9 +126,47 @@ async def test_question_shows_all_and_hides_nothing(bench) -> None:
 
 async def test_always_is_remembered_and_next_time_unasked(bench) -> None:
     bench.answer = Decision.ALWAYS
-    assert (await bench.run("bash", command="pwd")).outcome is Outcome.OK
-    assert bench.remembered == [bench.asked[0].pattern] == ["bash:pwd *"]
-    await bench.run("bash", command="pwd -P")
+    assert (await bench.run("bash", command="touch x")).outcome is Outcome.OK
+    assert bench.remembered == [bench.asked[0].pattern] == ["bash:touch x"]
+    await bench.run("bash", command="touch x && pwd")
+    assert len(bench.asked) == 1
+
+
+async def test_a_command_that_reads_runs_unasked_and_in_plan_mode(bench) -> None:
+    bench.file("a.txt", "one")
+    assert bench.toolbox.select_mode(Mode.PLAN) == ""
+    result = await bench.run("bash", command="cat a.txt | wc -c")
+    assert (result.outcome, bench.asked) == (Outcome.OK, [])
+    assert result.content.startswith("3")
+
+
+async def test_plan_mode_refuses_what_changes_and_tells_the_model_why(bench) -> None:
+    bench.toolbox.select_mode(Mode.PLAN)
+    for name, arguments in (("bash", {"command": "touch x"}), ("write", {"path": "x", "content": "y"})):
+        result = await bench.run(name, **arguments)
+        assert result.outcome is Outcome.DENIED
+        assert "plan mode" in result.content and "Nothing was done" in result.content
+    assert bench.asked == []
+    assert not (bench.root / "x").exists()
+
+
+async def test_a_loud_question_wants_a_word_and_offers_no_always(bench) -> None:
+    bench.answer = Decision.DENY
+    await bench.run("bash", command="rm -rf ~")
+    assert (bench.asked[0].confirm, bench.asked[0].pattern) == ("rm", None)
+    assert "(rule: loud)" in bench.asked[0].reason
+    await bench.run("bash", command="touch x")
+    assert bench.asked[1].confirm == ""
+
+
+async def test_auto_mode_needs_a_sandbox(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.toolbox, "protection", lambda: "no sandbox")
+    assert "sandbox" in bench.toolbox.select_mode(Mode.AUTO)
+    await bench.run("bash", command="touch x")
+    assert len(bench.asked) == 1
+    monkeypatch.setattr(bench.toolbox, "protection", lambda: "landlock")
+    assert bench.toolbox.select_mode(Mode.AUTO) == ""
+    await bench.run("bash", command="touch y")
     assert len(bench.asked) == 1
 
 

@@ -1,0 +1,61 @@
+"""Rules of a person: ``tool:pattern`` with what to do, and where it was written.
+
+- ``edit:src/**``: a path pattern relative to the workspace (an absolute one for files outside). ``*`` alone,
+  like a tool name alone, is any path inside the workspace.
+- ``bash:pytest *``: the words of a command, ``*`` last for any further arguments. It covers one command of a line;
+  a line is allowed when each of its commands is. ``bash:**`` covers every line.
+- ``web_fetch:docs.python.org``: a host; ``web_fetch:*.python.org`` all below it, ``web_fetch:*`` every public one.
+
+A rule that denies or asks speaks of a command with whatever arguments follow.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .patterns import PathPattern
+from .workspace import Place
+
+_RULE = re.compile(r"([a-z_]+)(?::(.+))?", re.DOTALL)
+
+
+class Effect(StrEnum):
+    """What a rule does with a call that it covers."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule and where it comes from, in words: ``[policy] allow``, ``rules.toml:12``."""
+
+    tool: str
+    pattern: str
+    origin: str
+    effect: Effect = Effect.ALLOW
+
+    @classmethod
+    def parse(cls, text: str, *, origin: str, effect: Effect = Effect.ALLOW) -> "Rule":
+        """The rule written as ``tool:pattern`` or ``tool``. Raises ``ValueError`` with the cause and an example."""
+        found = _RULE.fullmatch(text.strip())
+        if found is None:
+            raise ValueError(f"{text!r} is not a rule: write tool:pattern, like bash:pytest * or edit:src/**")
+        return cls(tool=found[1], pattern=(found[2] or "*").strip(), origin=origin, effect=effect)
+
+    def __str__(self) -> str:
+        return f"{self.tool}:{self.pattern}"
+
+    def covers_place(self, place: Place) -> bool:
+        """Whether a path rule covers a place, judged by where it really is; a denying one by its spelling too."""
+        if self.effect is not Effect.ALLOW and self._fits(place.given, inside=place.inside):
+            return True
+        return self._fits(place.shown, inside=place.inside)
+
+    def _fits(self, path: str, *, inside: bool) -> bool:
+        if self.pattern == "*":
+            return inside or self.effect is not Effect.ALLOW
+        if not inside and not self.pattern.startswith("/") and self.effect is Effect.ALLOW:
+            return False
+        return self.pattern == path or PathPattern(self.pattern).matches(path)
