@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from .bash_kill import BashKill
+from .bash_output import BashOutput
 from .edit_file import EditFile
 from .find_files import FindFiles
 from .list_folder import ListFolder
@@ -16,6 +18,8 @@ TOOLS: tuple[Tool[Any], ...] = (
     WriteFile(),
     EditFile(),
     RunBash(),
+    BashOutput(),
+    BashKill(),
     SearchText(),
     FindFiles(),
     ListFolder(),

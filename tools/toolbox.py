@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,27 @@ from pydantic import ValidationError
 
 from .base import Approve, Emit, Mode, ToolSchema
 from .bounds import clipped
-from .events import ApprovalRequested, ApprovalResolved, Decision, Outcome, ToolRunFinished, ToolRunStarted
+from .commands import Commands
+from .events import (
+    ApprovalRequested,
+    ApprovalResolved,
+    Decision,
+    FileChanged,
+    Outcome,
+    ToolEvent,
+    ToolRunFinished,
+    ToolRunStarted,
+)
 from .failures import ToolFailure
 from .policy import Policy, Request, Ruling, Verdict
 from .process import child_environment
 from .registry import TOOLS
 from .safe_text import reveal, safe_line
+from .sandbox import Sandbox, SandboxSettings
 from .schemas import argument_problems, schema_of
 from .seen_files import SeenFiles
 from .text_file import displayable
-from .tool import Plan, Tool, ToolContext, ToolResult
+from .tool import Beyond, Plan, Tool, ToolContext, ToolResult
 from .workspace import Workspace
 
 _TITLE_CHARACTERS = 300
@@ -33,7 +45,8 @@ class LocalToolbox:
 
     ``state_folder`` takes output that is too long for the model. ``secret_variables`` name environment
     variables that no process of a tool may see, besides those that look like secrets; ``kept_variables`` are
-    passed on although they look so.
+    passed on although they look so. ``sandbox`` says what the person wants of the sandbox of commands.
+    Close it with ``aclose``.
     """
 
     def __init__(
@@ -45,6 +58,7 @@ class LocalToolbox:
         environment: Mapping[str, str] | None = None,
         secret_variables: Iterable[str] = (),
         kept_variables: Iterable[str] = (),
+        sandbox: SandboxSettings | None = None,
         tools: Iterable[Tool[Any]] = TOOLS,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
@@ -54,15 +68,33 @@ class LocalToolbox:
         self._seen = SeenFiles()
         source = os.environ if environment is None else environment
         self._environment = child_environment(source, secret=secret_variables, keep=kept_variables)
+        self._sandbox = Sandbox(
+            sandbox or SandboxSettings(),
+            root=self._workspace.root,
+            state_folder=state_folder,
+            environment=self._environment,
+        )
+        self._commands = Commands(
+            root=self._workspace.root,
+            environment=self._environment,
+            sandbox=self._sandbox,
+            output_folder=self._output_folder,
+        )
+
+    async def aclose(self) -> None:
+        """End the commands that still run in the background."""
+        await self._commands.aclose()
 
     def select_mode(self, mode: Mode) -> str:
         """Work in this mode from the next call on; see ``base.Toolbox``."""
+        if mode is Mode.AUTO and (lacking := self._sandbox.lacking()):
+            return f"Commands run unasked only in a sandbox, and {lacking}."
         self._policy.mode = mode
         return ""
 
     def protection(self) -> str:
         """What keeps commands in bounds, for the status bar."""
-        return "no sandbox"
+        return self._sandbox.badge()
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """The tools offered to the model."""
@@ -90,7 +122,8 @@ class LocalToolbox:
                 seen=self._seen,
                 environment=self._environment,
                 output_folder=self._output_folder,
-                emit=emit,
+                commands=self._commands,
+                emit=self._watching(emit),
                 max_bytes=limit,
             )
             result = await self._call(tool, arguments, context, clock.paused_by(approve))
@@ -134,7 +167,38 @@ class LocalToolbox:
             self._policy.learn(request, verdict, answer.decision)
             if answer.decision is Decision.DENY:
                 raise _denied(answer)
-        return await plan.run()
+        result = await plan.run()
+        return result if result.beyond is None else await _beyond(result, result.beyond, title, context, approve)
+
+    def _watching(self, emit: Emit) -> Emit:
+        """The same, but a change by a tool is never laid to a command that runs beside it."""
+
+        def tell(event: ToolEvent) -> None:
+            if isinstance(event, FileChanged):
+                self._commands.expect(self._workspace.root / event.path)
+            emit(event)
+
+        return tell
+
+
+async def _beyond(result: ToolResult, beyond: Beyond, title: str, context: ToolContext, approve: Approve) -> ToolResult:
+    """What was stopped, done again without the bounds if the person says so; else what stopped it is in the result."""
+    question = ApprovalRequested(
+        approval_id=f"{context.run_id}:beyond",
+        run_id=context.run_id,
+        name="bash",
+        title=title,
+        reason=beyond.reason,
+        pattern=None,
+        preview=reveal(clipped(beyond.preview, _PREVIEW_BYTES)),
+        confirm=beyond.confirm,
+    )
+    answer = await approve(question)
+    if answer.decision is not Decision.DENY:
+        return await beyond.run()
+    comment = f' They say: "{answer.comment.strip()}".' if answer.comment.strip() else ""
+    note = f"\n{beyond.reason} The person declined that.{comment} Find another way."
+    return replace(result, content=result.content + note, beyond=None)
 
 
 class _Stopwatch:
