@@ -148,6 +148,18 @@ class PolicyTable(BaseModel):
         return tuple(str(Rule.parse(rule, origin="settings")) for rule in rules)
 
 
+class SandboxTable(BaseModel):
+    """``[sandbox]``: what commands are kept from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    enabled: bool = True
+    network: bool = False
+    """Whether commands may use the network."""
+    writable: Words = ()
+    """Folders besides the workspace that commands may write to; ``~`` is the home folder."""
+
+
 class FileTables(BaseModel):
     """What one settings file may hold. Every key is optional."""
 
@@ -162,6 +174,7 @@ class FileTables(BaseModel):
     providers: dict[str, ProviderTable] = {}
     pricing: dict[str, PriceTable] = {}
     policy: PolicyTable = PolicyTable()
+    sandbox: SandboxTable = SandboxTable()
     keys: Annotated[dict[str, Words], BeforeValidator(_flat)] = {}
     """Keys of an action, by its id; they replace the usual ones."""
     mode: Mode = Mode.ASK
@@ -352,6 +365,10 @@ def _invalid(source: str, error: ValidationError) -> str:
 _PROVIDER_KEYS = frozenset(ProviderTable.model_fields) - {"problems"}
 SCHEMA = FileSchema(
     root=frozenset(FileTables.model_fields),
-    tables={"provider": _PROVIDER_KEYS, "policy": frozenset(PolicyTable.model_fields)},
+    tables={
+        "provider": _PROVIDER_KEYS,
+        "policy": frozenset(PolicyTable.model_fields),
+        "sandbox": frozenset(SandboxTable.model_fields),
+    },
     named={"providers": _PROVIDER_KEYS, "pricing": frozenset(PriceTable.model_fields)},
 )

@@ -1,4 +1,4 @@
-"""The one place that starts processes for tools, and the one that makes sure that they end.
+"""Starts the processes of tools, and makes sure that they end; commands on Linux have ``launcher`` for that.
 
 A process gets a session of its own, no terminal and no standard input, so that nothing it starts can ask the
 person something or be left behind. Its end is the exit of the process itself: a child that keeps the output
@@ -18,18 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from .pipes import OutputPipe
 from .programs import absolute_entries
 
 GRACE_S = 1.0
 """Seconds between asking a group to end (SIGTERM) and killing it."""
-_DRAIN_IDLE_S = 0.05
-"""Silence on the pipe after which an exited process is taken to have said everything."""
-_DRAIN_S = 0.5
-_CHUNK_BYTES = 65_536
-_WINDOW_S = 0.05
-_WINDOW_BYTES = 4_000_000
-"""Read per window; a process that floods the pipe waits, and the event loop stays free for others."""
-_MARK = "PATCHBAY_RUN"
+MARK = "PATCHBAY_RUN"
+"""The variable that marks what a command started, where nothing better keeps track of it."""
 
 _SECRET_NAME = re.compile(
     r"(?:.*_)?(?:API_?KEY|ACCESS_?KEY(?:_ID)?|SECRET_?KEY|PRIVATE_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_.*)?",
@@ -55,6 +50,10 @@ class ProcessEnd:
     survivors: bool
     """It left processes behind, which were killed."""
     duration_s: float
+    overrun: str = ""
+    """What it had too much of, so that it was ended: ``processes``, ``output``; empty when it kept its bounds."""
+    layers: frozenset[str] = frozenset()
+    """The fences that stood around it; see ``fences``."""
 
 
 def child_environment(
@@ -104,7 +103,7 @@ async def run_process(
             stdout=writing,
             stderr=writing if with_errors else asyncio.subprocess.DEVNULL,
             cwd=folder,
-            env={**environment, _MARK: mark},
+            env={**environment, MARK: mark},
             start_new_session=True,
         )
     except BaseException:
@@ -112,7 +111,7 @@ async def run_process(
         raise
     finally:
         os.close(writing)
-    pipe = _Pipe(reading, on_output)
+    pipe = OutputPipe(reading, on_output)
     group = _Group(process, mark)
     timed_out = False
     try:
@@ -135,70 +134,12 @@ async def run_process(
     )
 
 
-class _Pipe:
-    """The reading end of the output pipe, served by the event loop."""
-
-    def __init__(self, descriptor: int, on_output: Callable[[bytes], None]) -> None:
-        self._descriptor = descriptor
-        self._on_output = on_output
-        self._loop = asyncio.get_running_loop()
-        self._window_end = 0.0
-        self._window_bytes = 0
-        self._pause: asyncio.TimerHandle | None = None
-        self._open = True
-        self.last_read = self._loop.time()
-        os.set_blocking(descriptor, False)
-        self._loop.add_reader(descriptor, self._read)
-
-    async def drain(self) -> None:
-        """Wait until everything written so far has been read, for a bounded time."""
-        start = self.last_read = self._loop.time()
-        while self._open and self._loop.time() - start < _DRAIN_S:
-            silence = self._loop.time() - self.last_read
-            if self._pause is None and silence >= _DRAIN_IDLE_S:
-                return
-            await asyncio.sleep(_DRAIN_IDLE_S - silence if self._pause is None else _WINDOW_S)
-
-    def close(self) -> None:
-        """Stop reading, whoever still holds the other end."""
-        if self._open:
-            self._open = False
-            if self._pause is not None:
-                self._pause.cancel()
-            self._loop.remove_reader(self._descriptor)
-            os.close(self._descriptor)
-
-    def _read(self) -> None:
-        try:
-            chunk = os.read(self._descriptor, _CHUNK_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            chunk = b""
-        if not chunk:
-            self.close()
-            return
-        now = self.last_read = self._loop.time()
-        if now >= self._window_end:
-            self._window_end, self._window_bytes = now + _WINDOW_S, 0
-        self._window_bytes += len(chunk)
-        if self._window_bytes >= _WINDOW_BYTES:
-            self._loop.remove_reader(self._descriptor)
-            self._pause = self._loop.call_at(self._window_end, self._resume)
-        self._on_output(chunk)
-
-    def _resume(self) -> None:
-        self._pause = None
-        self.last_read = self._loop.time()
-        self._loop.add_reader(self._descriptor, self._read)
-
-
 class _Group:
     """The process, its process group, and what it started that left the group."""
 
     def __init__(self, process: asyncio.subprocess.Process, mark: str) -> None:
         self._process = process
-        self._mark = f"{_MARK}={mark}".encode()
+        self._mark = f"{MARK}={mark}".encode()
         self._asked = False
 
     async def terminate(self) -> None:
@@ -234,6 +175,17 @@ class _Group:
         except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
             return False
         return True
+
+
+def kill_marked(mark: str) -> None:
+    """End every process with this mark in its environment: what is left to do when nobody else keeps track."""
+    for _ in range(5):
+        found = _marked(f"{MARK}={mark}".encode())
+        for number in found:
+            with contextlib.suppress(OSError):
+                os.kill(number, signal.SIGKILL)
+        if not found:
+            return
 
 
 def _marked(mark: bytes) -> list[int]:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from .apply_patch import ApplyPatch
+from .bash_kill import BashKill
+from .bash_output import BashOutput
 from .edit_file import EditFile
 from .find_files import FindFiles
 from .list_folder import ListFolder
@@ -20,6 +22,8 @@ TOOLS: tuple[Tool[Any], ...] = (
     EditFile(),
     ApplyPatch(),
     RunBash(),
+    BashOutput(),
+    BashKill(),
     SearchText(),
     FindFiles(),
     ListFolder(),

@@ -1,21 +1,25 @@
-"""``bash``: a shell command in the workspace."""
+"""``bash``: a shell command in the workspace, waited for or in the background."""
 
 from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, Field, field_validator
 
+from .commands import MAX_BACKGROUND, CommandEnd, TooMany
 from .events import Outcome, ToolOutputDelta
 from .failures import ToolFailure
 from .output import BoundedOutput, LiveOutput
 from .policy import Action, Request
-from .process import ProcessEnd, run_process
+from .process import ProcessEnd
 from .safe_text import safe_text
-from .tool import Plan, Tool, ToolContext, ToolResult
+from .tool import Beyond, Plan, Tool, ToolContext, ToolResult
 
 DEFAULT_TIMEOUT_S = 120
 MAX_TIMEOUT_S = 600
-_NOTE_BYTES = 600
+_NOTE_BYTES = 1200
+_FIRST_LOOK_S = 0.3
+"""How long a command in the background is watched for an end that comes at once."""
+_CONFIRM = "outside"
 
 
 class BashArguments(BaseModel):
@@ -23,6 +27,7 @@ class BashArguments(BaseModel):
 
     command: Annotated[str, Field(min_length=1)]
     timeout_s: Annotated[int, Field(ge=1, description="default 120, most 600")] = DEFAULT_TIMEOUT_S
+    background: Annotated[bool, Field(description="return at once; see bash_output")] = False
 
     @field_validator("command")
     @classmethod
@@ -36,12 +41,13 @@ class BashArguments(BaseModel):
 
 
 class RunBash(Tool[BashArguments]):
-    """Runs a command line with bash, without terminal and input."""
+    """Runs a command line with bash, without terminal and input, in the sandbox where there is one."""
 
     name = "bash"
     description = (
         "Run a bash command in the workspace folder. No terminal, no input; cd and variables do not carry over "
-        "to the next call; what it leaves running is stopped."
+        "to the next call; what it leaves running is stopped, unless background. A sandbox may forbid the network "
+        "and writes outside the workspace and $TMPDIR."
     )
     max_bytes = 200_000
     arguments = BashArguments
@@ -56,10 +62,11 @@ class RunBash(Tool[BashArguments]):
 
     async def prepare(self, arguments: BashArguments, context: ToolContext, request: Request) -> Plan:
         """The whole command is what a person approves."""
-        return Plan(run=partial(_run, arguments, context), preview=arguments.command)
+        run = partial(_start, arguments, context) if arguments.background else partial(_run, arguments, context)
+        return Plan(run=run, preview=arguments.command)
 
 
-async def _run(arguments: BashArguments, context: ToolContext) -> ToolResult:
+async def _run(arguments: BashArguments, context: ToolContext, *, fenced: bool = True) -> ToolResult:
     timeout = min(arguments.timeout_s, MAX_TIMEOUT_S)
     output = BoundedOutput(context.max_bytes - _NOTE_BYTES, folder=context.output_folder, name=context.run_id)
     live = LiveOutput(lambda text: context.emit(ToolOutputDelta(run_id=context.run_id, text=text)))
@@ -69,35 +76,80 @@ async def _run(arguments: BashArguments, context: ToolContext) -> ToolResult:
         live.add(chunk)
 
     try:
-        end = await run_process(
-            ["bash", "-c", "--", arguments.command],
-            folder=context.workspace.root,
-            environment=context.environment,
-            timeout_s=timeout,
-            on_output=take,
-        )
+        end = await context.commands.run(arguments.command, timeout_s=timeout, on_output=take, fenced=fenced)
     except OSError as error:
         raise ToolFailure(f"The command could not be started: {error.strerror or error}.") from None
     finally:
         live.close()
         output.close()
-    return _result(end, safe_text(output.text()), timeout)
+    text = safe_text(output.text())
+    result = _result(end, text, timeout, outside=not fenced)
+    failed = end.fenced and end.process.exit_status > 0 and not end.process.timed_out
+    blamed = context.commands.blamed(text) if failed else ""
+    if not blamed:
+        return result
+    beyond = Beyond(
+        run=partial(_run, arguments, context, fenced=False),
+        reason=f"The sandbox seems to have blocked {blamed}; the command can be run again outside the sandbox.",
+        confirm=_CONFIRM,
+        preview=arguments.command,
+    )
+    return ToolResult(
+        content=result.content,
+        summary=result.summary,
+        outcome=result.outcome,
+        exit_status=result.exit_status,
+        beyond=beyond,
+    )
 
 
-def _result(end: ProcessEnd, text: str, timeout: int) -> ToolResult:
-    notes: list[str] = []
-    if end.timed_out:
+async def _start(arguments: BashArguments, context: ToolContext) -> ToolResult:
+    try:
+        started = await context.commands.start(arguments.command)
+    except TooMany:
+        raise ToolFailure(
+            f"{MAX_BACKGROUND} commands run in the background already: end one with bash_kill first."
+        ) from None
+    text = await context.commands.read(started, _FIRST_LOOK_S)
+    ending = "" if not text or text.endswith("\n") else "\n"
+    if started.running:
+        note = f"Runs in the background as {started.id}: bash_output reads what it writes, bash_kill ends it."
+        return ToolResult(content=f"{text}{ending}{note}", summary=f"background {started.id}")
+    return ToolResult(
+        content=f"{text}{ending}It has ended already; bash_output of {started.id} says how.",
+        summary=f"background {started.id}, ended",
+    )
+
+
+def _result(end: CommandEnd, text: str, timeout: int, *, outside: bool) -> ToolResult:
+    process = end.process
+    notes = [*end.undone]
+    if process.timed_out:
         outcome, summary = Outcome.TIMEOUT, f"timeout {timeout} s"
         notes.append(f"Stopped after {timeout} s (timeout), with everything it had started. Output so far is above.")
-    elif end.exit_status == 0:
+    elif process.exit_status == 0 and not process.overrun:
         outcome, summary = Outcome.OK, "exit 0"
     else:
-        outcome = Outcome.ERROR
-        summary = f"exit {end.exit_status}" if end.exit_status > 0 else f"signal {-end.exit_status}"
-    if end.survivors and not end.timed_out:
+        outcome, summary = Outcome.ERROR, how_it_ended(process)
+    if process.survivors and not process.timed_out and not process.overrun:
         notes.append("Processes it left running were stopped.")
+    if outside:
+        notes.append("Run outside the sandbox.")
     notes.append(f"[{summary}]")
     ending = "" if not text or text.endswith("\n") else "\n"
     return ToolResult(
-        content=text + ending + "\n".join(notes), summary=summary, outcome=outcome, exit_status=end.exit_status
+        content=text + ending + "\n".join(notes), summary=summary, outcome=outcome, exit_status=process.exit_status
     )
+
+
+def how_it_ended(process: ProcessEnd) -> str:
+    """The end of a process in a few words."""
+    match process.overrun, process.exit_status:
+        case "processes", _:
+            return "stopped: too many processes"
+        case "output", _:
+            return "stopped: too much output"
+        case _, status if status < 0:
+            return f"signal {-status}"
+        case _, status:
+            return f"exit {status}"

@@ -13,12 +13,23 @@ from typing import ClassVar, Generic, TypeVar
 from pydantic import BaseModel
 
 from .base import Emit
+from .commands import Commands
 from .events import Outcome
 from .policy import Request
 from .seen_files import SeenFiles
 from .workspace import Change, Workspace
 
 A = TypeVar("A", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beyond:
+    """A way to do again, with fewer bounds, what the bounds stopped. Only a person who types ``confirm`` opens it."""
+
+    run: "Callable[[], Awaitable[ToolResult]]"
+    reason: str
+    confirm: str
+    preview: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +42,12 @@ class ToolResult:
     error_kind: str = ""
     """The ``kind`` of a ``ToolFailure``; empty when nothing failed."""
     exit_status: int | None = None
+    beyond: Beyond | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
-    """What a tool may use. Paths go through ``workspace``, processes through ``process.run_process``."""
+    """What a tool may use. Paths go through ``workspace``, processes through ``commands`` or ``process``."""
 
     run_id: str
     workspace: Workspace
@@ -44,6 +56,8 @@ class ToolContext:
     """For child processes, without secrets."""
     output_folder: Path
     """Where output too long for the model is kept."""
+    commands: Commands
+    """Runs what ``bash`` is asked to run."""
     emit: Emit
     max_bytes: int
     """The bound of the result's content, UTF-8 encoded."""

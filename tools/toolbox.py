@@ -15,8 +15,18 @@ from .bounds import clipped
 from .changing import planned_changes
 from .checkpointed import run_checkpointed
 from .checkpoints import SessionCheckpoints
+from .commands import Commands
 from .confinement import Confinement, Trust
-from .events import ApprovalRequested, ApprovalResolved, Outcome, ToolRunFinished, ToolRunStarted
+from .events import (
+    ApprovalRequested,
+    ApprovalResolved,
+    Decision,
+    FileChanged,
+    Outcome,
+    ToolEvent,
+    ToolRunFinished,
+    ToolRunStarted,
+)
 from .failures import ToolFailure
 from .narrowing import answered
 from .policy import Action, Policy, Request, Ruling, Verdict
@@ -24,14 +34,14 @@ from .process import child_environment
 from .registry import TOOLS
 from .reverting import Reversal, reverted
 from .safe_text import marked, reveal, safe_line
+from .sandbox import Sandbox, SandboxSettings
 from .schemas import argument_problems, schema_of
 from .seen_files import SeenFiles
 from .shell_gate import ShellGate
 from .text_file import decode, displayable
-from .tool import Plan, Tool, ToolContext, ToolResult
+from .tool import Beyond, Plan, Tool, ToolContext, ToolResult
 from .workspace import Change, Workspace
 
-NO_SANDBOX = "no sandbox"
 _TITLE_CHARACTERS = 300
 _PREVIEW_BYTES = 200_000
 _ERROR_BYTES = 16_000
@@ -44,7 +54,8 @@ class LocalToolbox:
     variables that no process of a tool may see, besides those that look like secrets; ``kept_variables`` are
     passed on although they look so. ``confined``: nobody looks at single questions, so that writing outside the
     workspace is not asked for but refused, unless a rule names the place. ``confinement`` sets rules aside in a
-    folder that is not trusted.
+    folder that is not trusted. ``sandbox`` says what the person wants of the sandbox of commands. Close it with
+    ``aclose``.
     """
 
     def __init__(
@@ -56,6 +67,7 @@ class LocalToolbox:
         environment: Mapping[str, str] | None = None,
         secret_variables: Iterable[str] = (),
         kept_variables: Iterable[str] = (),
+        sandbox: SandboxSettings | None = None,
         tools: Iterable[Tool[Any]] = TOOLS,
         checkpoints: SessionCheckpoints | None = None,
         confined: bool = False,
@@ -71,14 +83,30 @@ class LocalToolbox:
         self._checkpoints = checkpoints
         source = os.environ if environment is None else environment
         self._environment = child_environment(source, secret=secret_variables, keep=kept_variables)
+        self._sandbox = Sandbox(
+            sandbox or SandboxSettings(),
+            root=self._workspace.root,
+            state_folder=state_folder,
+            environment=self._environment,
+        )
+        self._commands = Commands(
+            root=self._workspace.root,
+            environment=self._environment,
+            sandbox=self._sandbox,
+            output_folder=self._output_folder,
+        )
         policy.gate = ShellGate(self._workspace, search_path=self._environment.get("PATH", ""))
+
+    async def aclose(self) -> None:
+        """End the commands that still run in the background."""
+        await self._commands.aclose()
 
     def select_mode(self, mode: Mode) -> str:
         """Work in this mode from the next call on; see ``base.Toolbox``."""
         if problem := self._confinement.refuses(mode):
             return problem
-        if mode is Mode.AUTO and self.protection() == NO_SANDBOX:
-            return "Auto mode runs commands unasked, so it needs a sandbox, and there is none on this machine."
+        if mode is Mode.AUTO and (lacking := self._sandbox.lacking()):
+            return f"Commands run unasked only in a sandbox, and {lacking}."
         self._policy.mode = mode
         return ""
 
@@ -88,7 +116,7 @@ class LocalToolbox:
 
     def protection(self) -> str:
         """What keeps commands in bounds, for the status bar."""
-        return NO_SANDBOX
+        return self._sandbox.badge()
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """The tools offered to the model."""
@@ -159,7 +187,8 @@ class LocalToolbox:
             seen=self._seen,
             environment=self._environment,
             output_folder=self._output_folder,
-            emit=emit,
+            commands=self._commands,
+            emit=self._watching(emit),
             max_bytes=max_bytes,
             may_start_programs=self._confinement.may_start_programs,
         )
@@ -193,7 +222,41 @@ class LocalToolbox:
             self._policy.learn(request, verdict, answer.decision)
             self._confinement.learn(request, answer.decision)
             plan = answered(plan, answer, context)
-        return await self._carry_out(plan, request, context, goes_on=bool(getattr(parsed, "background", False)))
+        result = await self._carry_out(plan, request, context, goes_on=bool(getattr(parsed, "background", False)))
+        if result.beyond is None:
+            return result
+        return await self._beyond(result, result.beyond, request, context, approve)
+
+    async def _beyond(
+        self, result: ToolResult, beyond: Beyond, request: Request, context: ToolContext, approve: Approve
+    ) -> ToolResult:
+        """What the sandbox stopped, done again without it if the person says so; else the result says what did."""
+        question = ApprovalRequested(
+            approval_id=f"{context.run_id}:beyond",
+            run_id=context.run_id,
+            name=request.tool,
+            title=_one_line(request.command),
+            reason=beyond.reason,
+            pattern=None,
+            preview=reveal(clipped(beyond.preview, _PREVIEW_BYTES)),
+            confirm=beyond.confirm,
+        )
+        answer = await approve(question)
+        if answer.decision is not Decision.DENY:
+            return await self._carry_out(Plan(run=beyond.run), request, context)
+        comment = f' They say: "{answer.comment.strip()}".' if answer.comment.strip() else ""
+        note = f"\n{beyond.reason} The person declined that.{comment} Find another way."
+        return replace(result, content=result.content + note, beyond=None)
+
+    def _watching(self, emit: Emit) -> Emit:
+        """The same, but a change by a tool is never laid to a command that runs beside it."""
+
+        def tell(event: ToolEvent) -> None:
+            if isinstance(event, FileChanged):
+                self._commands.expect(self._workspace.root / event.path)
+            emit(event)
+
+        return tell
 
     async def _carry_out(
         self, plan: Plan, request: Request, context: ToolContext, *, goes_on: bool = False

@@ -27,6 +27,7 @@ from ...tools.base import Mode
 from ...tools.checkpoints import SessionCheckpoints
 from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy
+from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
 from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
@@ -69,6 +70,7 @@ class Runtime:
     settings: Settings
     paths: Paths
     demo: bool
+    toolbox: LocalToolbox | None = None
     journal: Journal | None = None
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
     wished: str | None = None
@@ -176,6 +178,8 @@ class Runtime:
     async def aclose(self) -> None:
         """Stop what runs, write what is left, close connections."""
         await self.session.aclose()
+        if self.toolbox is not None:
+            await self.toolbox.aclose()
         if self.journal is not None:
             self.journal.close()
         await self.directory.aclose()
@@ -214,6 +218,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
         state_folder=paths.state_folder,
         secret_variables=directory.key_variables(),
+        sandbox=_sandbox(settings),
         checkpoints=checkpoints,
         confinement=Confinement(_trust(wish), given=wish.allow),
     )
@@ -237,6 +242,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         settings=settings,
         paths=paths,
         demo=wish.demo,
+        toolbox=toolbox,
         journal=journal,
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
@@ -272,7 +278,19 @@ def open_toolbox(
         _policy(settings, wish, KeptRules(paths.state_folder / "always.json", folder)),
         state_folder=paths.state_folder,
         secret_variables=ProviderDirectory(settings.provider_configs(), os.environ, Catalogue({})).key_variables(),
+        sandbox=_sandbox(settings),
         confined=confined,
+    )
+
+
+def _sandbox(settings: Settings) -> SandboxSettings:
+    """What the person wants of the sandbox; the settings themselves, which may hold keys, stay out of it."""
+    table = settings.sandbox
+    return SandboxSettings(
+        enabled=table.enabled,
+        network=table.network,
+        writable=table.writable,
+        private=(settings.config_file,),
     )
 
 

@@ -181,6 +181,7 @@ async def replay(
                 break
     finally:
         await session.aclose()
+        await toolbox.aclose()
         await directory.aclose()
     done.problems += transport.problems
     if transport.left:

@@ -46,6 +46,13 @@ def run_batch(file: Path) -> int:
 async def _results(row: dict[str, Any], state: Path) -> list[dict[str, Any]]:
     workspace = Path(row["workspace"])
     toolbox = LocalToolbox(workspace, Policy(), state_folder=state, confined=True)
+    try:
+        return await _stepped(row, workspace, toolbox)
+    finally:
+        await toolbox.aclose()
+
+
+async def _stepped(row: dict[str, Any], workspace: Path, toolbox: LocalToolbox) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
     for number, step in enumerate(row["steps"], 1):
         if "outside_write" in step:

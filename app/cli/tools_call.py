@@ -80,13 +80,16 @@ async def _call(options: argparse.Namespace, arguments: dict[str, Any]) -> int:
     settings = load_settings(folder, environ=os.environ, trusted=options.trust, config_file=options.config)
     toolbox = open_toolbox(settings, folder, allow=tuple(options.allow), confined=options.yes)
     events: list[ToolEvent] = []
-    done = await toolbox.run(
-        run_id="run-1",
-        name=options.name,
-        arguments=arguments,
-        emit=events.append,
-        approve=blanket_yes if options.yes else _ask,
-    )
+    try:
+        done = await toolbox.run(
+            run_id="run-1",
+            name=options.name,
+            arguments=arguments,
+            emit=events.append,
+            approve=blanket_yes if options.yes else _ask,
+        )
+    finally:
+        await toolbox.aclose()
     files = [event for event in events if isinstance(event, FileChanged)]
     if options.json_output:
         sys.stdout.write(to_json(_row(done, files)) + "\n")
