@@ -41,10 +41,11 @@ _CODE_FORK = re.compile(
     r"(?:while|for|loop|until)\b.*\bfork\b|\bfork\b.*(?:while|loop)|fork\s+while|os\.fork\(\).*os\.fork\(\)", re.DOTALL
 )
 _CODE_SHELL = re.compile(
-    r"socket.*(?:subprocess|pty|exec|spawn|dup2|/bin/|sh\b)|TCPSocket.*exec|fsockopen.*exec|net\.connect.*(?:spawn|exec)",
+    r"socket.*(?:subprocess|pty|exec|spawn|dup2|/bin/|sh\b)|TCPSocket.*exec|exec.*TCPSocket|fsockopen.*exec|net\.connect.*(?:spawn|exec)",
     re.DOTALL | re.I,
 )
 _CODE_REMOTE = re.compile(
+    r"(?:exec|eval)\b.*(?:b64decode|base64|fromhex|unhexlify|decompress|atob\(|rot13|marshal|pack\()|"
     r"(?:exec|eval|compile|system|Function|iex|instance_eval)\b.*(?:urlopen|requests\.get|urllib|fetch\(|https?://|open-uri|LWP|file_get_contents|"
     r"DownloadString|IO\.read)|(?:urlopen|requests\.get|fetch\(|LWP|DownloadString).*(?:\bexec|\beval|\|\s*iex)",
     re.DOTALL | re.I,
@@ -152,6 +153,8 @@ def _reads_program(simple: Simple) -> bool:
 
 def _origin(sources: Iterable[Simple]) -> str:
     for source in sources:
+        if before := _origin(source.feeds):
+            return before
         if source.name in _FETCHERS or any(network_device(redirect.target.known) for redirect in source.redirects):
             return "from the network"
         if source.name in _DECODERS and _decodes(source):
@@ -261,7 +264,7 @@ def _multiplies(simple: Simple, commands: Sequence[Simple]) -> str:
         again = [each for each in commands if each.function == simple.function and each.name == simple.function]
         if len(again) > 1 or simple.background or simple.feeds:
             return "starts itself over and over"
-    if simple.repeats and simple.background and simple.name in _INTERPRETERS:
+    if simple.repeats and simple.background:
         return "starts programs without end"
     if simple.name in ("yes", "cat") and any(feed.name == "yes" for feed in simple.feeds) and simple.background:
         return "exhausts the machine"

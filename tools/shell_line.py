@@ -77,6 +77,7 @@ def _parse(source: str, scope: Scope) -> None:
     except Unreadable as error:
         scope.problem(str(error))
         scope.script.exact = False
+        scope.script.too_much = scope.script.too_much or "too deeply" in str(error)
         read_roughly(source, scope)
 
 

@@ -3,6 +3,7 @@
 Everything is told from the parsed commands: one by one here, from how they feed each other in ``shell_flow``.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ _ALWAYS: dict[str, str] = {
     **dict.fromkeys(PRIVILEGE, "runs with more rights"),
     "fork_bomb": "exhausts the machine",
 }
+_WINDOWS = {name.casefold(): why for name, why in _ALWAYS.items() if "-" in name or name == "iex"}
+"""Names that are the same in any letter case."""
 _RIGHTS = re.compile(
     r"[0-7]*(?:777|000|666)|[246][0-7]{3}|[augo]*\+[rwx]*s[rwxt]*|(?:a|ugo|o)?\+(?:rwx|w|rw)|(?:a|ugo)?[-=](?:rwx)?|o\+w.*|a=rwx|ugo=rwx"
 )
@@ -79,8 +82,9 @@ def loud(simple: Simple, targets: Targets) -> Loud | None:
             return Loud(why=why, confirm=name or "write")
     if not name:
         return None
-    base = name.removesuffix(".exe") if name.endswith(".exe") else name
-    why = _ALWAYS.get(base) or (_ALWAYS["mkfs"] if base.startswith(("mkfs.", "newfs_")) else "")
+    base = name.removesuffix(".exe")
+    family = "mkfs" if base.startswith(("mkfs.", "newfs_")) else base
+    why = _ALWAYS.get(family) or _WINDOWS.get(base.casefold(), "")
     check = _CHECKS.get(base)
     if not why and check is not None:
         why = check(simple, targets)
@@ -127,8 +131,16 @@ def _dd(simple: Simple, _targets: Targets) -> str:
     return "writes raw data" if any(text.startswith("of=") for text in simple.texts()) else ""
 
 
-def _find(simple: Simple, _targets: Targets) -> str:
-    return "deletes whatever it finds" if "-delete" in simple.texts() else ""
+def _find(simple: Simple, targets: Targets) -> str:
+    texts = simple.texts()
+    if "-delete" in texts:
+        return "deletes whatever it finds"
+    programs = {text.rpartition("/")[2] for text in texts}
+    removes = programs & {"rm", "unlink", "shred", "truncate", "mv", "chmod", "chown"}
+    executes = {"-exec", "-execdir", "-x", "-X"} & set(texts)
+    roots = list(itertools.takewhile(lambda word: not word.known.startswith(("-", "(", "!")), simple.arguments))
+    outside = any(not targets.inside(place) for root in roots for place in targets.places(root, simple))
+    return "changes whatever it finds outside of the workspace" if removes and executes and outside else ""
 
 
 def _chmod(simple: Simple, targets: Targets) -> str:
@@ -137,7 +149,7 @@ def _chmod(simple: Simple, targets: Targets) -> str:
     if not named and not dashed:
         return ""
     modes = [word.known for word in (named[:1] + dashed)]
-    rest = named if dashed else named[1:]
+    rest = named if dashed or simple.name in ("chattr", "setfacl", "chflags") else named[1:]
     if simple.name == "chmod" and any(_SETUID.fullmatch(mode) for mode in modes):
         return "lets a program run as its owner"
     recursive = has_option(simple, "R", "--recursive")
@@ -170,7 +182,7 @@ def _kill(simple: Simple, _targets: Targets) -> str:
 
 
 def _mount(simple: Simple, _targets: Targets) -> str:
-    return "changes what is mounted" if operands(simple) else ""
+    return "changes what is mounted" if operands(simple) or has_option(simple, "a", "--all") else ""
 
 
 def _sysctl(simple: Simple, _targets: Targets) -> str:
@@ -230,6 +242,11 @@ def _reg(simple: Simple, _targets: Targets) -> str:
     )
 
 
+def _encoded(simple: Simple, _targets: Targets) -> str:
+    encoded = any(re.match(r"-e(?:nc|c$|$)", text, re.IGNORECASE) for text in simple.texts())
+    return "runs an encoded program" if encoded else ""
+
+
 def _rsync(simple: Simple, targets: Targets) -> str:
     texts = simple.texts()
     if not any(text.startswith(("--delete", "--remove-source")) or text == "--del" for text in texts):
@@ -287,6 +304,7 @@ _CHECKS: dict[str, _Check] = {
     "truncate": _truncate,
     **dict.fromkeys(("del", "rd", "rmdir", "erase", "ri"), _windows_delete),
     "reg": _reg,
+    **dict.fromkeys(("powershell", "pwsh"), _encoded),
     "rsync": _rsync,
     **dict.fromkeys(("ssh", "autossh"), _ssh),
     **dict.fromkeys(("nc", "ncat", "netcat", "nc.traditional", "nc.openbsd"), _netcat),

@@ -1,5 +1,6 @@
 """Harm beyond this machine's files: clouds, clusters, containers, databases, package registries."""
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -54,6 +55,9 @@ def harms_service(simple: Simple, base: str) -> str:
         return "publishes"
     if base in _SQL_TOOLS and _drops(simple):
         return "destroys data"
+    steps = {" ".join(pair) for pair in itertools.pairwise(texts)}
+    if steps & {"migrate reset", "db drop", "database drop", "schema drop", "downgrade base", "db wipe"}:
+        return "resets a database"
     printing = base in ("echo", "printf", "grep", "rg", "git")
     return "resets a database" if not printing and any(_FRAMEWORK_HARM.fullmatch(text) for text in texts) else ""
 

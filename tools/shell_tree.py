@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _MAX_UNROLLED = 16
+_MAX_LEVELS = 150
 _GAP = re.compile(rb"(?:[ \t\n]|\\\n)*")
 _ARGUMENTS = names_in(
     "word number string raw_string ansi_c_string translated_string concatenation simple_expansion expansion"
@@ -52,7 +53,7 @@ class TreeReader:
 
     def statement(self, node: "Node", scope: Scope, level: int) -> None:
         """One statement of any kind."""
-        if level > 60:
+        if level > _MAX_LEVELS:
             raise Unreadable("is nested too deeply")
         kind = node.type
         match kind:

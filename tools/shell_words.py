@@ -94,7 +94,7 @@ class Word:
             elif part.quoted:
                 words[-1].append(Text(text=values[part.name], quoted=True))
             else:
-                _append_fields(words, values[part.name])
+                _append_fields(words, values[part.name], values.get("IFS", _BLANKS))
         return tuple(Word(tuple(parts)) for parts in words if parts)
 
 
@@ -123,16 +123,17 @@ def quoted_text(source: str) -> Word:
     return Word(tuple(scanner.double_quoted(end="")))
 
 
-def _append_fields(words: list[list[Text | Hole]], value: str) -> None:
-    fields = value.split()
+def _append_fields(words: list[list[Text | Hole]], value: str, separators: str) -> None:
+    """Add an unquoted value, split where the shell would: at the signs that IFS holds."""
+    fields = [field for field in re.split(f"[{re.escape(separators)}]", value) if field] if separators else [value]
     if not fields:
         words.append([])
         return
-    if value[0] in _BLANKS and words[-1]:
+    if value[0] in separators and words[-1]:
         words.append([])
     words[-1].append(Text(text=fields[0]))
     words.extend([Text(text=field)] for field in fields[1:])
-    if value[-1] in _BLANKS:
+    if value[-1] in separators:
         words.append([])
 
 

@@ -74,7 +74,9 @@ def _flock(simple: Simple) -> Unwrapped | None:
 
 
 def _windows(simple: Simple) -> Unwrapped | None:
-    rest = [word for word in simple.arguments if not re.fullmatch(r"/\w", word.known)]
+    texts = [text.lower() for text in simple.texts()]
+    start = next((number for number, text in enumerate(texts, 1) if text in ("/c", "/k")), 0)
+    rest = simple.arguments[start:]
     return Unwrapped(source=_joined(rest), why="runs a Windows command") if rest else None
 
 
@@ -148,6 +150,9 @@ def _shell(simple: Simple) -> Unwrapped | None:
             quiet = False
             arguments = arguments[1:]
         elif text.startswith("-") and not text.startswith("--") and _SHELL_SET.fullmatch(text):
+            while len(arguments) > 1 and arguments[0].known.startswith(("-", "+")):
+                arguments.pop(0)  # further options may stand between -c and its text
+                quiet = False
             if not arguments:
                 return None
             quiet = quiet and bool(_QUIET_SHELL_FLAGS.fullmatch(text)) and arguments[0].text is not None
