@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 BIN       := $(VENV)/bin
 TESTS     := -n auto
 
-.PHONY: run test check lint soak bench lock clean
+.PHONY: run test check lint safety soak bench lock clean
 
 run: $(INSTALLED)             ## start Patchbay, for example: make run ARGS=--demo
 	@PATCHBAY_MAKE_RUN=1 $(BIN)/patchbay $(ARGS)
@@ -21,7 +21,15 @@ lint: $(INSTALLED)            ## format, lint, types, import rules; changes noth
 
 check: lint test              ## everything a change must pass
 
-soak: $(INSTALLED)            ## a thousand seeded sessions over a network that keeps failing; takes minutes
+safety: $(INSTALLED)          ## score gate, paths and edits on the cases in the folder that PATCHBAY_CASES names
+	@test -f "$(PATCHBAY_CASES)/safety/score.py" || { \
+	  echo "make safety needs PATCHBAY_CASES: a folder with safety/score.py and its cases" >&2; exit 2; }
+	@status=0; for part in shell path edit; do \
+	  $(BIN)/python "$(PATCHBAY_CASES)/safety/score.py" $$part "$(PATCHBAY_CASES)/safety/$${part}_cases_dev.jsonl" \
+	    --patchbay $(BIN)/patchbay || status=1; \
+	done; exit $$status
+
+soak: $(INSTALLED)            ## what takes minutes: failing networks, random edits undone, made-up commands, nasty ones
 	@PATCHBAY_SOAK_RUNS=1000 $(BIN)/python -m pytest tests/soak $(TESTS) -rP $(ARGS)
 
 bench: $(INSTALLED)           ## measure the cost of a flush, of a long session and of a start

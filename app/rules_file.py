@@ -11,10 +11,11 @@ it must not: commands for ``bash``, paths for every other tool. ``patchbay polic
 
 import os
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+import tomli
 
 from ..tools.failures import ToolFailure
 from ..tools.policy import Action, Policy, Request, Ruling
@@ -62,8 +63,8 @@ def read_rules(path: Path) -> tuple[TestedRule, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}. Make it a readable UTF-8 file, or remove it.") from None
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = tomli.loads(text)
+    except tomli.TOMLDecodeError as error:
         raise SettingsError(f"{path}: {error}. Rules are written as [[rule]] tables.") from None
     unknown = sorted(set(content) - {"rule"})
     given: object = content.get("rule", [])
