@@ -152,6 +152,12 @@ def _run() -> argparse.ArgumentParser:
 
 def _models() -> argparse.ArgumentParser:
     parser = _parser("patchbay models", "The models that can be used now: configured, found on this machine, demo.")
+    parser.add_argument(
+        "action", nargs="?", choices=("refresh",), help="refresh: fetch today's prices and windows from models.dev"
+    )
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE|URL", help="refresh: a file of models.dev's api.json, or another address"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object in place of a table")
     _add_settings(parser)
     return parser

@@ -8,6 +8,7 @@ import asyncio
 import importlib
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,6 +36,7 @@ from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session, repair
 from ..engine.state import SessionState
 from ..engine.store import SessionStore
+from ..kept_catalogue import refreshed_file
 from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
@@ -65,6 +67,7 @@ class Runtime:
     settings: Settings
     paths: Paths
     demo: bool
+    catalogue: Catalogue
     recorder: Recorder | None = None
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
     wished: str | None = None
@@ -150,6 +153,10 @@ class Runtime:
         """The model a person means. Raises ``ProviderConfigError`` with the nearest names."""
         return self.directory.resolve(text)
 
+    def prices(self) -> str:
+        """How old prices are, in words."""
+        return self.catalogue.freshness.words(time.time())
+
     async def aclose(self) -> None:
         """Stop what runs, write what is left, close connections."""
         await self.session.aclose()
@@ -173,10 +180,11 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     folder = create_sample(Path(tempfile.mkdtemp(prefix="patchbay-demo-"))) if wish.demo else wish.folder.resolve()
     speed = wish.demo_tokens_per_second
     demo = demo_provider() if speed is None else demo_provider(tokens_per_second=speed)
+    catalogue = Catalogue(settings.prices(), refreshed=refreshed_file(paths))
     directory = ProviderDirectory(
         settings.provider_configs(),
         environ,
-        Catalogue(settings.prices()),
+        catalogue,
         default_provider=settings.start_provider(),
         demo=demo,
         config_file=str(settings.config_file),
@@ -206,6 +214,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         settings=settings,
         paths=paths,
         demo=wish.demo,
+        catalogue=catalogue,
         recorder=recorder,
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
@@ -213,7 +222,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     runtime.list_providers()
     directory.on_change = runtime.list_providers
     log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
-    for warning in settings.warnings:
+    for warning in (*settings.warnings, *([catalogue.problem] if catalogue.problem else [])):
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
 

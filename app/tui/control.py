@@ -51,6 +51,10 @@ class Control(Protocol):
         """Ask every server again what it has."""
         ...
 
+    def prices(self) -> str:
+        """How old prices are, in words."""
+        ...
+
     def select(self, ref: ModelRef) -> None:
         """Let a model answer from the next request on. Raises ``ProviderConfigError``."""
         ...

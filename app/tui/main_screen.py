@@ -261,7 +261,7 @@ class MainScreen(Screen[None]):
 
     def action_switch_model(self) -> None:
         """The switcher; servers are asked again while it is open."""
-        switcher = ProviderSwitcher(self._session.state, signs=self._signs)
+        switcher = ProviderSwitcher(self._session.state, signs=self._signs, prices=self._control.prices())
         self._bridge.add(switcher, "providers", "status")
 
         def chosen(ref: ModelRef | None) -> None:

@@ -30,6 +30,9 @@ class Panel:
     async def refresh(self) -> None:
         self.refreshed += 1
 
+    def prices(self) -> str:
+        return "prices as of 2026-05-21, shipped"
+
     def select(self, ref: ModelRef) -> None:
         self.session.select_model(self.models[str(ref)], "scripted")
 
