@@ -116,6 +116,8 @@ class ProviderStatus:
     """Cause and fix when it is offline or disabled."""
     help_url: str = ""
     """Where to get a key."""
+    last_seen: float | None = None
+    """When it answered last, in seconds since the epoch, if it is offline now; None when it never did."""
     paused_until: float | None = None
     """It kept failing and gets no request before this time (epoch seconds); None when it is not failing."""
 
@@ -171,6 +173,10 @@ class Provider(Protocol):
 
     async def list_models(self) -> list[str]:
         """The ids the server offers. Raises ``ProviderConfigError`` with cause and fix."""
+        ...
+
+    async def list_infos(self) -> list[ModelInfo]:
+        """Like ``list_models``, with what the list itself says of each."""
         ...
 
     async def model_info(self, model: str) -> ModelInfo | None:

@@ -161,7 +161,23 @@ def _overlaid(under: ModelInfo, over: ModelInfo) -> ModelInfo:
         tools=under.tools if over.tools is None else over.tools,
         vision=under.vision if over.vision is None else over.vision,
         thinking=under.thinking if over.thinking is None else over.thinking,
-        price=under.price if over.price is None else over.price,
+        price=_price_over(under.price, over.price),
+    )
+
+
+def _price_over(under: Price | None, over: Price | None) -> Price | None:
+    """The price a server says; where it is the one we know, also what it leaves out: cache and long prompts."""
+    if over is None or under is None:
+        return under if over is None else over
+    if (over.input_per_mtok, over.output_per_mtok) != (under.input_per_mtok, under.output_per_mtok):
+        return over
+    return replace(
+        over,
+        cache_read_per_mtok=under.cache_read_per_mtok if over.cache_read_per_mtok is None else over.cache_read_per_mtok,
+        cache_write_per_mtok=(
+            under.cache_write_per_mtok if over.cache_write_per_mtok is None else over.cache_write_per_mtok
+        ),
+        tiers=over.tiers or under.tiers,
     )
 
 

@@ -7,7 +7,7 @@ server on port 8080 is never listed. What is read are facts, not promises: the w
 - LM Studio: ``/api/v1/models`` (``loaded_instances[].config.context_length``), before 0.4 ``/api/v0/models``
 - llama.cpp: ``/props`` (``default_generation_settings.n_ctx``, ``chat_template_caps``, ``modalities``), ``/v1/models``
 - vLLM: ``/v1/models`` (``owned_by``, ``max_model_len``)
-- LiteLLM: ``/health/liveliness``, ``/v1/models``; a proxy, so its models are not free
+- LiteLLM: ``/health/liveliness``, ``/v1/models``, ``/model/info`` (prices); a proxy, so its models are not free
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from .base import FREE, ModelInfo, ModelRef
 from .events import JsonObject, JsonValue
 from .json_values import as_count, as_list, as_object, as_text, parse_json
+from .model_rows import litellm_facts
 
 if TYPE_CHECKING:
     import httpx
@@ -287,8 +288,11 @@ async def _litellm(asker: _Asker) -> Discovered | None:
     if (await asker.ask("/health/liveliness")).value != "I'm alive!":
         return None
     answer = await asker.ask("/v1/models")
+    deployed: dict[str, list[JsonObject]] = {}
+    for row in _objects((await asker.get("/model/info")).get("data")):
+        deployed.setdefault(as_text(row.get("model_name")), []).append(row)
     models = tuple(
-        ModelInfo(ref=ModelRef(provider="litellm", model=name))
+        litellm_facts(ModelRef(provider="litellm", model=name), deployed.get(name, []))
         for entry in _objects(as_object(answer.value).get("data"))
         if (name := as_text(entry.get("id")))
     )
