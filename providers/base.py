@@ -122,6 +122,19 @@ class ProviderStatus:
     """It kept failing and gets no request before this time (epoch seconds); None when it is not failing."""
 
 
+def ago(seconds: float) -> str:
+    """A time that has passed, in one unit: ``just now``, ``5 min ago``, ``2 h ago``, ``3 days ago``."""
+    match max(0, int(seconds)):
+        case passed if passed < 60:
+            return "just now"
+        case passed if passed < 3600:
+            return f"{passed // 60} min ago"
+        case passed if passed < 2 * 86_400:
+            return f"{passed // 3600} h ago"
+        case passed:
+            return f"{passed // 86_400} days ago"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
     """One request and what came back, as far as it came. Everything in it can be shown."""

@@ -17,7 +17,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TypedDict, cast
 
-from .base import FREE, ModelInfo, ModelRef, Price
+from .base import FREE, ModelInfo, ModelRef, Price, ago
 from .snapshot import MAX_UNPACKED_BYTES, THINKING, TOOLS, VISION, CatalogueError, Fact, Snapshot, shipped, unpacked
 
 _DATA = Path(__file__).with_name("data")
@@ -50,19 +50,6 @@ class Freshness:
         refreshed = f"refreshed {ago(now - self.fetched)}"
         same_day = datetime.fromtimestamp(self.fetched, UTC).date().isoformat() == self.date
         return f"prices {refreshed}" if same_day else f"prices as of {self.date}, {refreshed}"
-
-
-def ago(seconds: float) -> str:
-    """A time that has passed, in one unit: ``just now``, ``5 min ago``, ``2 h ago``, ``3 days ago``."""
-    match max(0, int(seconds)):
-        case passed if passed < 60:
-            return "just now"
-        case passed if passed < 3600:
-            return f"{passed // 60} min ago"
-        case passed if passed < 2 * 86_400:
-            return f"{passed // 3600} h ago"
-        case passed:
-            return f"{passed // 86_400} days ago"
 
 
 class Catalogue:

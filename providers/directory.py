@@ -7,12 +7,14 @@ are first used and kept, so that connections are pooled.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
 from .breaker import COOL_DOWN_S, LOCAL_COOL_DOWN_S, BreakerState, CircuitBreaker, GuardedProvider
 from .catalogue import Catalogue
-from .discovery import Discovered, discover, inspect
+from .discovery import Abilities, Discovered, inspect
+from .discovery import discover as find_servers
 from .endpoint import Endpoint
 from .entries import Entry, Live, gone, heard
 from .exchanges import ExchangeLog
@@ -47,7 +49,7 @@ class ProviderDirectory:
         *,
         default_provider: str | None = None,
         demo: Provider | None = None,
-        discover: Callable[[], Awaitable[Sequence[Discovered]]] = discover,
+        discover: Callable[[], Awaitable[Sequence[Discovered]]] | None = None,
         transport: "httpx.AsyncBaseTransport | None" = None,
         config_file: str = CONFIG_FILE,
         clock: Callable[[], float] = time.time,
@@ -63,7 +65,8 @@ class ProviderDirectory:
         self._catalogue = catalogue
         self._default_provider = default_provider
         self._demo = demo
-        self._discover = discover
+        self._abilities: Abilities = {}
+        self._discover = discover or partial(find_servers, abilities=self._abilities)
         self._transport = transport
         self._config_file = config_file
         self._log = log
@@ -83,10 +86,15 @@ class ProviderDirectory:
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
-    def statuses(self) -> tuple[ProviderStatus, ...]:
-        """Every provider, configured ones first, then by preset, found ones and the demo."""
-        listed = tuple(self._status(entry) for entry in self._entries.values())
-        return listed if self._demo is None else (*listed, self._demo_status(self._demo))
+    def statuses(self, *, nearby: bool = False) -> tuple[ProviderStatus, ...]:
+        """Every provider: configured ones, by preset, found ones, the demo; or just those on this machine."""
+        listed = tuple(self._status(entry) for entry in self._entries.values() if entry.nearby or not nearby)
+        return listed if self._demo is None or nearby else (*listed, self._demo_status(self._demo))
+
+    def status(self, name: str) -> ProviderStatus | None:
+        """One provider; None for a name that is not registered."""
+        entry = self._entries.get(name)
+        return None if entry is None else self._status(entry)
 
     def names(self) -> tuple[str, ...]:
         """The names of all providers, in the order of ``statuses``."""
@@ -95,7 +103,7 @@ class ProviderDirectory:
     async def refresh(self, *, nearby: bool = False) -> None:
         """Look for local servers and ask those that are configured. Never raises; at most ``REFRESH_TIMEOUT_S``.
 
-        With ``nearby`` nothing but local servers is asked.
+        With ``nearby`` nothing but servers on this machine is asked.
         """
         for entry in self._entries.values():
             if entry.endpoint is None:  # its key may be set by now
@@ -312,7 +320,7 @@ class ProviderDirectory:
         if not entry.asked or entry.origin is Origin.DISCOVERED:
             return False
         if not entry.preset.tells_prices:
-            return entry.local or not nearby
+            return entry.nearby or not nearby
         live = self._live.get(entry.name)
         recent = live is not None and live.seen is not None and self._clock() - live.seen < PRICES_KEPT_S
         return not nearby and not (recent and live is not None and live.online is Online.ONLINE)
@@ -335,6 +343,7 @@ class ProviderDirectory:
             expected=entry.preset.name,
             key=endpoint.api_key(),
             timeout_s=INSPECT_TIMEOUT_S,
+            abilities=self._abilities,
             transport=self._transport,
         )
 

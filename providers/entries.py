@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from .base import ModelInfo, Online, Origin
 from .discovery import Discovered
 from .endpoint import Endpoint
-from .presets import PRESETS, Preset
+from .presets import PRESETS, Preset, is_loopback
 from .registry import ProviderConfig
 
 
@@ -40,6 +40,11 @@ class Entry:
     def local(self) -> bool:
         """Whether it runs on the person's own machine."""
         return self.preset.local if self.endpoint is None else self.endpoint.local
+
+    @property
+    def nearby(self) -> bool:
+        """Whether its server is on this machine, be it a proxy to services elsewhere."""
+        return self.local or (self.endpoint is not None and is_loopback(self.endpoint.base_url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ the engine nor a pane ever knows a dialect, an HTTP client or a tool class.
 import asyncio
 import importlib
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
 from ..settings import Settings, SettingsError
+from .watch import Watch, remarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +77,37 @@ class Runtime:
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
-        await asyncio.to_thread(importlib.import_module, "httpx")  # half a second that must not hold up the screen
-        await self.directory.refresh()
+        await self._ask_servers(nearby=False)
         self.list_providers()
+
+    async def watch(self, attended: Callable[[], bool]) -> None:
+        """Notice servers that start and stop on this machine, until cancelled; seldom while nobody is there."""
+        watch = Watch(self._look_around, busy=lambda: self.session.busy, attended=attended)
+        self.session.bus.attach(watch.hear)
+        await watch.run()
+
+    async def _look_around(self) -> bool:
+        """Ask the servers on this machine. True when anything is not as it was."""
+        before = self.directory.statuses(nearby=True)
+        await self._ask_servers(nearby=True)
+        changed = self.directory.statuses(nearby=True) != before
+        if changed:
+            self.list_providers()
+        return changed
+
+    async def _ask_servers(self, *, nearby: bool) -> None:
+        """Ask, let the session know the chosen model as it is now, and say what happened to its server."""
+        if "httpx" not in sys.modules:  # half a second that must not hold up the screen
+            await asyncio.to_thread(importlib.import_module, "httpx")
         model = self.session.state.model
-        if model is not None and (facts := self.directory.info(model.ref)) != model:
+        before = None if model is None else self.directory.status(model.ref.provider)
+        await self.directory.refresh(nearby=nearby)
+        if model is None or model != self.session.state.model:  # another was chosen meanwhile
+            return
+        facts = self.directory.info(model.ref)
+        for text, level in remarks(model.ref, (before, model), (self.directory.status(model.ref.provider), facts)):
+            self.session.notice(text, level)
+        if facts != model:
             self.session.select_model(facts, self.session.state.dialect)
 
     def list_providers(self) -> None:

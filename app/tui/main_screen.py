@@ -127,6 +127,7 @@ class MainScreen(Screen[None]):
     async def _begin(self) -> None:
         """Choose a model off the start path; the first frame never waits for a server."""
         self._problem = await self._control.start()
+        self.run_worker(self._control.watch(lambda: self._patchbay.app_focus), group="watch", exclusive=True)
         if self._session.state.model is None:
             if self._problem and not self._welcome_shown:
                 self._session.notice(self._problem, NoticeLevel.ERROR)

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.providers import refresh
-from patchbay.providers.base import PriceTier
-from patchbay.providers.catalogue import Catalogue, Freshness, ago
+from patchbay.providers.base import PriceTier, ago
+from patchbay.providers.catalogue import Catalogue, Freshness
 from patchbay.providers.models_dev import reduce_api
 from patchbay.providers.refresh import Renewal, fetch, renew
 from patchbay.providers.snapshot import CatalogueError, Snapshot, read_json, shipped, unpacked

@@ -30,6 +30,9 @@ class Panel:
     async def refresh(self) -> None:
         self.refreshed += 1
 
+    async def watch(self, attended) -> None:
+        self.watched = attended
+
     def prices(self) -> str:
         return "prices as of 2026-05-21, shipped"
 
