@@ -116,8 +116,23 @@ class ProviderStatus:
     """Cause and fix when it is offline or disabled."""
     help_url: str = ""
     """Where to get a key."""
+    last_seen: float | None = None
+    """When it answered last, in seconds since the epoch, if it is offline now; None when it never did."""
     paused_until: float | None = None
     """It kept failing and gets no request before this time (epoch seconds); None when it is not failing."""
+
+
+def ago(seconds: float) -> str:
+    """A time that has passed, in one unit: ``just now``, ``5 min ago``, ``2 h ago``, ``3 days ago``."""
+    match max(0, int(seconds)):
+        case passed if passed < 60:
+            return "just now"
+        case passed if passed < 3600:
+            return f"{passed // 60} min ago"
+        case passed if passed < 2 * 86_400:
+            return f"{passed // 3600} h ago"
+        case passed:
+            return f"{passed // 86_400} days ago"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +186,10 @@ class Provider(Protocol):
 
     async def list_models(self) -> list[str]:
         """The ids the server offers. Raises ``ProviderConfigError`` with cause and fix."""
+        ...
+
+    async def list_infos(self) -> list[ModelInfo]:
+        """Like ``list_models``, with what the list itself says of each."""
         ...
 
     async def model_info(self, model: str) -> ModelInfo | None:

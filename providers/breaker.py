@@ -163,6 +163,10 @@ class GuardedProvider:
         """The ids the server offers. Raises ``ProviderConfigError`` with cause and fix."""
         return await self._provider.list_models()
 
+    async def list_infos(self) -> list[ModelInfo]:
+        """The models the server offers, with what its list says of them."""
+        return await self._provider.list_infos()
+
     async def model_info(self, model: str) -> ModelInfo | None:
         """What the server itself says of the model; None when it says nothing."""
         return await self._provider.model_info(model)

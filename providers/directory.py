@@ -7,22 +7,23 @@ are first used and kept, so that connections are pooled.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
 from .breaker import COOL_DOWN_S, LOCAL_COOL_DOWN_S, BreakerState, CircuitBreaker, GuardedProvider
 from .catalogue import Catalogue
-from .demo import DEMO_MODEL
-from .discovery import Discovered, discover, inspect
+from .discovery import Abilities, Discovered, inspect
+from .discovery import discover as find_servers
 from .endpoint import Endpoint
-from .entries import Entry, Live, heard
+from .entries import Entry, Live, gone, heard
 from .exchanges import ExchangeLog
 from .learnt import Learnt
+from .offered import demo_status, listed, model_facts, model_ids, status_of
 from .presets import PRESETS, origin
 from .redact import redact
 from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
-from .suggestions import choices, closest, did_you_mean
+from .suggestions import choices, did_you_mean
 from .text_tools import TextTools
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ REFRESH_TIMEOUT_S = 5.0
 """The longest a refresh takes; a server that has not answered by then counts as offline until the next one."""
 INSPECT_TIMEOUT_S = 1.0
 """A server the person named may be on another machine and gets longer than a port that may have nobody behind it."""
+PRICES_KEPT_S = 3600.0
+"""How long the prices a cloud service told hold before it is asked again."""
 CONFIG_FILE = "~/.config/patchbay/config.toml"
 
 
@@ -46,7 +49,7 @@ class ProviderDirectory:
         *,
         default_provider: str | None = None,
         demo: Provider | None = None,
-        discover: Callable[[], Awaitable[Sequence[Discovered]]] = discover,
+        discover: Callable[[], Awaitable[Sequence[Discovered]]] | None = None,
         transport: "httpx.AsyncBaseTransport | None" = None,
         config_file: str = CONFIG_FILE,
         clock: Callable[[], float] = time.time,
@@ -62,7 +65,8 @@ class ProviderDirectory:
         self._catalogue = catalogue
         self._default_provider = default_provider
         self._demo = demo
-        self._discover = discover
+        self._abilities: Abilities = {}
+        self._discover = discover or partial(find_servers, abilities=self._abilities)
         self._transport = transport
         self._config_file = config_file
         self._log = log
@@ -82,24 +86,32 @@ class ProviderDirectory:
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
-    def statuses(self) -> tuple[ProviderStatus, ...]:
-        """Every provider, configured ones first, then by preset, found ones and the demo."""
-        listed = tuple(self._status(entry) for entry in self._entries.values())
-        return listed if self._demo is None else (*listed, self._demo_status(self._demo))
+    def statuses(self, *, nearby: bool = False) -> tuple[ProviderStatus, ...]:
+        """Every provider: configured ones, by preset, found ones, the demo; or just those on this machine."""
+        listed = tuple(self._status(entry) for entry in self._entries.values() if entry.nearby or not nearby)
+        return listed if self._demo is None or nearby else (*listed, self._demo_status(self._demo))
+
+    def status(self, name: str) -> ProviderStatus | None:
+        """One provider; None for a name that is not registered."""
+        entry = self._entries.get(name)
+        return None if entry is None else self._status(entry)
 
     def names(self) -> tuple[str, ...]:
         """The names of all providers, in the order of ``statuses``."""
         return (*self._entries, *(() if self._demo is None else (self._demo.name,)))
 
-    async def refresh(self) -> None:
-        """Look for local servers and ask those that are configured. Never raises; at most ``REFRESH_TIMEOUT_S``."""
+    async def refresh(self, *, nearby: bool = False) -> None:
+        """Look for local servers and ask those that are configured. Never raises; at most ``REFRESH_TIMEOUT_S``.
+
+        With ``nearby`` nothing but servers on this machine is asked.
+        """
         for entry in self._entries.values():
             if entry.endpoint is None:  # its key may be set by now
                 self._entries[entry.name] = self._entry(entry.config, entry.origin)
         asking = {
             entry.name: asyncio.create_task(self._update(entry))
             for entry in self._entries.values()
-            if entry.asked and entry.origin is not Origin.DISCOVERED
+            if self._asks(entry, nearby=nearby)
         }
         tasks = {asyncio.create_task(self._search()), asyncio.create_task(self._ask_demo()), *asking.values()}
         try:
@@ -109,9 +121,9 @@ class ProviderDirectory:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         for name, task in asking.items():
-            if task.cancelled():
+            if task.cancelled() and not self._entries[name].preset.tells_prices:  # a slow cloud is none that is down
                 problem = f"{name} did not answer within {REFRESH_TIMEOUT_S:g} s: is its server running?"
-                self._live[name] = Live(online=Online.OFFLINE, problem=problem)
+                self._live[name] = gone(self._live.get(name), problem)
         for name, breaker in self._breakers.items():
             if name in self._live and self._live[name].online is Online.ONLINE:
                 breaker.seen()
@@ -272,39 +284,15 @@ class ProviderDirectory:
     # --- models ------------------------------------------------------------------------------------------------------
 
     def _status(self, entry: Entry) -> ProviderStatus:
-        live = self._live.get(entry.name, Live(online=Online.UNKNOWN))
-        endpoint = entry.endpoint
-        return ProviderStatus(
-            name=entry.name,
-            dialect=endpoint.dialect if endpoint else entry.preset.dialect,
-            origin=entry.origin,
-            local=endpoint.local if endpoint else entry.preset.local,
-            online=live.online if endpoint else Online.DISABLED,
-            models=tuple(self._facts(entry, model) for model in self._model_ids(entry)) if endpoint else (),
-            base_url=endpoint.base_url if endpoint else "",
-            problem=entry.problem or live.problem,
-            help_url=entry.preset.help_url,
-            paused_until=breaker.paused_until if (breaker := self._breakers.get(entry.name)) else None,
-        )
+        breaker = self._breakers.get(entry.name)
+        paused = None if breaker is None else breaker.paused_until
+        return status_of(entry, self._live.get(entry.name), self._catalogue, paused_until=paused)
 
     def _model_ids(self, entry: Entry) -> tuple[str, ...]:
-        """Without doubles: the person's own, the service's default, what it said, what the catalogue knows."""
-        own = ([entry.config.model] if entry.config.model else []) + list(entry.config.models)
-        live = self._live.get(entry.name)
-        if live is not None and (live.models or live.online is Online.ONLINE):
-            return tuple(dict.fromkeys([*own, *(model.ref.model for model in live.models)]))
-        default = [entry.preset.default_model] if entry.preset.default_model and not own else []
-        return tuple(dict.fromkeys([*own, *default, *self._catalogue.models(entry.table)]))
+        return model_ids(entry, self._live.get(entry.name), self._catalogue)
 
     def _facts(self, entry: Entry, model: str) -> ModelInfo:
-        live = self._live.get(entry.name)
-        said = next((known for known in live.models if known.ref.model == model), None) if live else None
-        local = entry.endpoint is not None and entry.endpoint.local and not (live is not None and live.proxy)
-        facts = self._catalogue.facts(entry.name, model, local=local, table=entry.table, live=said)
-        if entry.endpoint is None:
-            return facts
-        window = entry.endpoint.window(facts.context_window, loaded=said.context_window if said else None)
-        return replace(facts, context_window=window)
+        return model_facts(entry, self._live.get(entry.name), self._catalogue, model)
 
     def _first_model(self, name: str) -> ModelRef | None:
         """A provider's model to begin with: the configured one, else the first it lists."""
@@ -318,35 +306,24 @@ class ProviderDirectory:
         return ModelRef(provider=name, model=ids[0]) if ids else None
 
     def _listed(self, ref: ModelRef) -> ModelRef:
-        """The reference, unless a local server has listed its models and this is none of them.
-
-        Others may take names they do not list: a proxy's patterns, a cloud's newest model.
-        """
-        live, entry = self._live.get(ref.provider), self._entries.get(ref.provider)
-        if (
-            live is None
-            or not live.models
-            or live.proxy
-            or entry is None
-            or not (entry.endpoint and entry.endpoint.local)
-        ):
-            return ref
-        ids = self._model_ids(entry)
-        for model in (ref.model, f"{ref.model}:latest"):
-            if model in ids:
-                return replace(ref, model=model)
-        close = closest(ref.model, ids) or list(ids[:5])
-        raise ProviderConfigError(f"{ref.provider} has no model {ref.model!r}. It has {choices(close)}")
+        entry = self._entries.get(ref.provider)
+        return ref if entry is None else listed(ref, entry, self._live.get(ref.provider), self._catalogue)
 
     def _demo_status(self, demo: Provider) -> ProviderStatus:
         known = self._live.get(demo.name)
-        plain = ModelInfo(ref=ModelRef(provider=demo.name, model=DEMO_MODEL), tools=True, price=FREE)
-        models = known.models if known and known.models else (plain,)
-        return ProviderStatus(
-            name=demo.name, dialect=demo.dialect, origin=Origin.DEMO, local=True, online=Online.ONLINE, models=models
-        )
+        return demo_status(demo, known.models if known else ())
 
     # --- asking servers ----------------------------------------------------------------------------------------------
+
+    def _asks(self, entry: Entry, *, nearby: bool) -> bool:
+        """Whether a refresh asks a server by itself; what was discovered is asked by the search."""
+        if not entry.asked or entry.origin is Origin.DISCOVERED:
+            return False
+        if not entry.preset.tells_prices:
+            return entry.nearby or not nearby
+        live = self._live.get(entry.name)
+        recent = live is not None and live.seen is not None and self._clock() - live.seen < PRICES_KEPT_S
+        return not nearby and not (recent and live is not None and live.online is Online.ONLINE)
 
     async def _update(self, entry: Entry) -> None:
         """Ask a configured server: by its own endpoints when it is local, else for its model list."""
@@ -354,7 +331,7 @@ class ProviderDirectory:
         if found is None or (found.problem and entry.endpoint and entry.endpoint.api_key()):
             self._live[entry.name] = await self._listing(entry)  # a refused key is explained there
         else:
-            self._live[entry.name] = heard(entry, found)
+            self._live[entry.name] = heard(entry, found, self._clock())
 
     async def _inspected(self, entry: Entry) -> Discovered | None:
         """What a local server says of itself, asked with the key meant for it; None when it is none we know."""
@@ -366,16 +343,17 @@ class ProviderDirectory:
             expected=entry.preset.name,
             key=endpoint.api_key(),
             timeout_s=INSPECT_TIMEOUT_S,
+            abilities=self._abilities,
             transport=self._transport,
         )
 
     async def _listing(self, entry: Entry) -> Live:
         try:
-            ids = await self.provider(ModelRef(provider=entry.name, model="")).list_models()
+            models = await self.provider(ModelRef(provider=entry.name, model="")).list_infos()
         except ProviderConfigError as error:
-            return Live(online=Online.OFFLINE, problem=redact(str(error)))
-        models = tuple(ModelInfo(ref=ModelRef(provider=entry.name, model=model)) for model in ids)
-        return Live(online=Online.ONLINE, models=models, proxy=entry.preset.name == "litellm")
+            return gone(self._live.get(entry.name), redact(str(error)))
+        proxy = entry.preset.name == "litellm"
+        return Live(online=Online.ONLINE, models=tuple(models), seen=self._clock(), proxy=proxy)
 
     async def _search(self) -> None:
         """Take up the servers that are found, update those known already, let go of those that went away."""
@@ -383,15 +361,14 @@ class ProviderDirectory:
         here = {origin(server.base_url) for server in found}
         for entry in self._entries.values():
             if entry.origin is Origin.DISCOVERED and entry.endpoint and origin(entry.endpoint.base_url) not in here:
-                gone = f"{entry.name} at {entry.endpoint.base_url} stopped answering: start it again"
-                last = self._live.get(entry.name, Live(online=Online.UNKNOWN))
-                self._live[entry.name] = replace(last, online=Online.OFFLINE, problem=gone)
+                problem = f"{entry.name} at {entry.endpoint.base_url} stopped answering: start it again"
+                self._live[entry.name] = gone(self._live.get(entry.name), problem)
         known = {origin(entry.endpoint.base_url): entry for entry in self._entries.values() if entry.endpoint}
         for server in found:
             entry = known.get(origin(server.base_url)) or self._discovered(server)
             if entry is None:
                 continue
-            self._live[entry.name] = heard(entry, server)
+            self._live[entry.name] = heard(entry, server, self._clock())
             if server.problem and entry.endpoint is not None and entry.endpoint.api_key() is not None:
                 await self._update(entry)
 

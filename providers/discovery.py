@@ -7,7 +7,7 @@ server on port 8080 is never listed. What is read are facts, not promises: the w
 - LM Studio: ``/api/v1/models`` (``loaded_instances[].config.context_length``), before 0.4 ``/api/v0/models``
 - llama.cpp: ``/props`` (``default_generation_settings.n_ctx``, ``chat_template_caps``, ``modalities``), ``/v1/models``
 - vLLM: ``/v1/models`` (``owned_by``, ``max_model_len``)
-- LiteLLM: ``/health/liveliness``, ``/v1/models``; a proxy, so its models are not free
+- LiteLLM: ``/health/liveliness``, ``/v1/models``, ``/model/info`` (prices); a proxy, so its models are not free
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from .base import FREE, ModelInfo, ModelRef
 from .events import JsonObject, JsonValue
 from .json_values import as_count, as_list, as_object, as_text, parse_json
+from .model_rows import litellm_facts
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +33,10 @@ DETAILS_TIMEOUT_S = 2.0
 MAX_BODY_BYTES = 4_000_000
 MAX_SHOWN_MODELS = 64
 """So many Ollama models are asked for their abilities; the rest are listed without."""
+
+
+Abilities: TypeAlias = dict[tuple[str, str, str], list[str] | None]
+"""Server, model and the digest of its weights -> what it can: asked once, since the same weights stay the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +55,23 @@ async def discover(
     host: str = "127.0.0.1",
     ports: Mapping[str, int] = PORTS,
     timeout_s: float = PROBE_TIMEOUT_S,
+    abilities: Abilities | None = None,
     transport: "httpx.AsyncBaseTransport | None" = None,
 ) -> tuple[Discovered, ...]:
-    """Ask every known port at once, ``timeout_s`` seconds each. Never raises; in the order of ``ports``."""
+    """Ask every known port at once, ``timeout_s`` seconds each. Never raises; in the order of ``ports``.
+
+    ``abilities`` is what was heard before, and is added to.
+    """
     named = f"[{host}]" if ":" in host else host
     answers = await asyncio.gather(
         *(
-            inspect(f"http://{named}:{port}", expected=preset, timeout_s=timeout_s, transport=transport)
+            inspect(
+                f"http://{named}:{port}",
+                expected=preset,
+                timeout_s=timeout_s,
+                abilities=abilities,
+                transport=transport,
+            )
             for preset, port in ports.items()
         )
     )
@@ -69,6 +84,7 @@ async def inspect(
     expected: str = "",
     key: str | None = None,
     timeout_s: float = PROBE_TIMEOUT_S,
+    abilities: Abilities | None = None,
     transport: "httpx.AsyncBaseTransport | None" = None,
 ) -> Discovered | None:
     """Which model server lives at a URL (its path does not matter); None when none does. Never raises.
@@ -91,7 +107,7 @@ async def inspect(
             verify=parts.scheme == "https",
             timeout=DETAILS_TIMEOUT_S,
         ) as client:
-            asker = _Asker(client, timeout_s)
+            asker = _Asker(client, timeout_s, {} if abilities is None else abilities)
             for preset in sorted(_RECOGNISERS, key=lambda preset: preset != expected):
                 found = await _RECOGNISERS[preset](asker)
                 if found is not None:
@@ -117,8 +133,9 @@ class _Asker:
     and fail softly, so that a server that was recognised is listed even when it is slow to tell the rest.
     """
 
-    def __init__(self, client: "httpx.AsyncClient", timeout_s: float) -> None:
+    def __init__(self, client: "httpx.AsyncClient", timeout_s: float, abilities: Abilities) -> None:
         self._client = client
+        self.abilities = abilities
         self._answered = False
         self._deadline = asyncio.get_running_loop().time() + timeout_s
 
@@ -169,9 +186,11 @@ async def _ollama(asker: _Asker) -> Discovered | None:
     tags = await asker.get("/api/tags")
     if not isinstance(tags.get("models"), list):
         return None
-    names = [name for entry in _objects(tags.get("models")) if (name := as_text(entry.get("name")))]
+    digests = {as_text(entry.get("name")): as_text(entry.get("digest")) for entry in _objects(tags.get("models"))}
+    names = [name for name in digests if name]
     running, shown = await asyncio.gather(
-        asker.get("/api/ps"), asyncio.gather(*(_ollama_abilities(asker, name) for name in names[:MAX_SHOWN_MODELS]))
+        asker.get("/api/ps"),
+        asyncio.gather(*(_ollama_abilities(asker, name, digests[name]) for name in names[:MAX_SHOWN_MODELS])),
     )
     loaded = {
         as_text(entry.get("name")): _window(entry.get("context_length")) for entry in _objects(running.get("models"))
@@ -186,10 +205,17 @@ async def _ollama(asker: _Asker) -> Discovered | None:
     return Discovered(preset="ollama", base_url=f"{asker.root}/v1", models=models, problem=problem)
 
 
-async def _ollama_abilities(asker: _Asker, model: str) -> list[str] | None:
+async def _ollama_abilities(asker: _Asker, model: str, digest: str) -> list[str] | None:
     """``completion``, ``tools``, ``vision``, ``thinking``; None when an older server does not say."""
-    named = as_object((await asker.ask("/api/show", {"model": model})).value).get("capabilities")
-    return [word for word in named if isinstance(word, str)] if isinstance(named, list) else None
+    key = (asker.root, model, digest)
+    if digest and key in asker.abilities:
+        return asker.abilities[key]
+    answer = await asker.ask("/api/show", {"model": model})
+    named = as_object(answer.value).get("capabilities")
+    able = [word for word in named if isinstance(word, str)] if isinstance(named, list) else None
+    if answer.status == 200:
+        asker.abilities[key] = able
+    return able
 
 
 async def _lm_studio(asker: _Asker) -> Discovered | None:
@@ -287,8 +313,11 @@ async def _litellm(asker: _Asker) -> Discovered | None:
     if (await asker.ask("/health/liveliness")).value != "I'm alive!":
         return None
     answer = await asker.ask("/v1/models")
+    deployed: dict[str, list[JsonObject]] = {}
+    for row in _objects((await asker.get("/model/info")).get("data")):
+        deployed.setdefault(as_text(row.get("model_name")), []).append(row)
     models = tuple(
-        ModelInfo(ref=ModelRef(provider="litellm", model=name))
+        litellm_facts(ModelRef(provider="litellm", model=name), deployed.get(name, []))
         for entry in _objects(as_object(answer.value).get("data"))
         if (name := as_text(entry.get("id")))
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from .base import ModelInfo, Online, Origin
 from .discovery import Discovered
 from .endpoint import Endpoint
-from .presets import PRESETS, Preset
+from .presets import PRESETS, Preset, is_loopback
 from .registry import ProviderConfig
 
 
@@ -33,8 +33,18 @@ class Entry:
 
     @property
     def asked(self) -> bool:
-        """Whether a refresh asks it: local servers and those the catalogue knows nothing of, never a known cloud."""
-        return self.endpoint is not None and not self.preset.key_required
+        """Whether a refresh asks it: local servers, those the catalogue knows nothing of, those that tell prices."""
+        return self.endpoint is not None and (not self.preset.key_required or self.preset.tells_prices)
+
+    @property
+    def local(self) -> bool:
+        """Whether it runs on the person's own machine."""
+        return self.preset.local if self.endpoint is None else self.endpoint.local
+
+    @property
+    def nearby(self) -> bool:
+        """Whether its server is on this machine, be it a proxy to services elsewhere."""
+        return self.local or (self.endpoint is not None and is_loopback(self.endpoint.base_url))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +54,19 @@ class Live:
     online: Online
     models: tuple[ModelInfo, ...] = ()
     problem: str = ""
+    seen: float | None = None
+    """When it answered last, in seconds since the epoch."""
     proxy: bool = False
     """It passes requests on to services that cost money, wherever it runs itself."""
 
 
-def heard(entry: Entry, server: Discovered) -> Live:
-    """The findings under the name the person uses."""
+def heard(entry: Entry, server: Discovered, now: float) -> Live:
+    """The findings under the name the person uses, heard at an epoch time."""
     models = tuple(replace(model, ref=replace(model.ref, provider=entry.name)) for model in server.models)
     proxy = not PRESETS[server.preset].local
-    return Live(online=Online.ONLINE, models=models, problem=server.problem, proxy=proxy)
+    return Live(online=Online.ONLINE, models=models, problem=server.problem, seen=now, proxy=proxy)
+
+
+def gone(last: Live | None, problem: str) -> Live:
+    """A server that does not answer: what it said last is kept, with when that was."""
+    return replace(last or Live(online=Online.OFFLINE), online=Online.OFFLINE, problem=problem)

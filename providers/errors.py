@@ -108,10 +108,13 @@ def read_error(value: JsonValue) -> ServerSaid | None:
             return None
 
 
+_ERROR_WORD = re.compile(r"(?:error|[eE]xception)$", re.MULTILINE)
+
+
 def read_stray_error(value: JsonObject, name: str) -> ServerSaid | None:
     """The error in an event that says it is one by its name or kind, in whatever shape; None when it does not."""
-    kinds = (name, as_text(value.get("type")), as_text(value.get("object")))
-    if not any(kind.endswith(("error", "exception", "Exception")) for kind in kinds):
+    # Asked of every event of every stream: one look at the three ends together.
+    if not _ERROR_WORD.search(f"{name}\n{as_text(value.get('type'))}\n{as_text(value.get('object'))}"):
         return None
     return read_error(value) or ServerSaid(message=to_json(value))
 

@@ -150,6 +150,11 @@ class DialectProvider(ABC):
         """The ids the server offers. Raises ``ProviderConfigError`` with cause and fix."""
         return [name for row in await self._model_rows() if (name := model_id(row))]
 
+    async def list_infos(self) -> list[ModelInfo]:
+        """The models the server offers, with what its list says. Raises ``ProviderConfigError``."""
+        rows = [(name, row) for row in await self._model_rows() if (name := model_id(row))]
+        return [model_facts(ModelRef(provider=self.name, model=name), row) for name, row in rows]
+
     async def model_info(self, model: str) -> ModelInfo | None:
         """What the server's own list says of the model; None when it says nothing beyond its name."""
         try:

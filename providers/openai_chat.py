@@ -35,6 +35,7 @@ FIELD = "field"
 """Where a thinking block notes which field of the reply it came in."""
 _THOUGHTS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """Fields for thinking: most servers; OpenRouter, Groq, vLLM; GitHub Copilot; imitations of Ollama."""
+_MAY_THINK = frozenset({*_THOUGHTS, DETAILS})
 _THINKING_PARTS = frozenset({"thinking", "reasoning"})
 """Parts of a list of content that hold thinking (Mistral; Databricks)."""
 _CALL_FIELDS = frozenset({"index", "id", "type", "function", "name", "arguments"})
@@ -287,6 +288,9 @@ class ChatDecoder(ResponseDecoder):
 
     def _on_content(self, content: JsonValue) -> None:
         """Text, or a list of parts of text and thinking."""
+        if isinstance(content, str):
+            self._on_text(content)
+            return
         for part in as_list(content) if isinstance(content, list) else [content]:
             match part:
                 case str():
@@ -298,6 +302,8 @@ class ChatDecoder(ResponseDecoder):
 
     def _on_thinking(self, delta: JsonObject) -> None:
         """One of several fields; a server that fills more than one says the same thing in each."""
+        if _MAY_THINK.isdisjoint(delta):
+            return
         details = [as_object(each) for each in as_list(delta.get(DETAILS))]
         for detail in details:
             self._details.add(detail)
@@ -317,11 +323,10 @@ class ChatDecoder(ResponseDecoder):
         )
 
     def _on_usage(self, event: JsonObject) -> None:
-        choices = [as_object(each) for each in as_list(event.get("choices"))]
-        holders = [event, as_object(event.get("x_groq")), *choices]  # in a choice: Moonshot
-        report = next((found for each in holders if (found := as_object(each.get("usage")))), None)
-        if report:
-            self.blocks.usage(chat_usage(report))
+        for holder in (event, event.get("x_groq"), *as_list(event.get("choices"))):  # in a choice: Moonshot
+            if isinstance(holder, dict) and (report := as_object(holder.get("usage"))):
+                self.blocks.usage(chat_usage(report))
+                return
 
 
 def _words_of(value: JsonValue) -> str:

@@ -40,6 +40,8 @@ class Preset:
     quirks: Quirks = field(default_factory=Quirks)
     note: str = ""
     """What the person should know before choosing it."""
+    tells_prices: bool = False
+    """Its list of models, which costs nothing to ask for, says what each costs today."""
     retired: bool = False
     """Closed by its owner: usable when configured, never offered."""
 
@@ -69,6 +71,7 @@ _ALL = (
         key_variable="OPENROUTER_API_KEY",
         help_url="https://openrouter.ai/settings/keys",
         default_model="anthropic/claude-sonnet-4.6",
+        tells_prices=True,
         quirks=Quirks(reasoning_replay="details", effort="openrouter"),
     ),
     Preset(

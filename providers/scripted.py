@@ -115,6 +115,11 @@ class ScriptedProvider:
         """The models it was told to have."""
         return list(self._models)
 
+    async def list_infos(self) -> list[ModelInfo]:
+        """What is known of each."""
+        told = [(model, await self.model_info(model)) for model in await self.list_models()]
+        return [info or ModelInfo(ref=ModelRef(provider=self.name, model=model)) for model, info in told]
+
     async def model_info(self, model: str) -> ModelInfo | None:
         """A free model with tools and thinking, or None for one it was not told of."""
         if model not in self._models:

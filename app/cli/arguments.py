@@ -52,7 +52,9 @@ A command wins over a folder of the same name: write ./run for the folder.
 {EXIT_CODES}"""
 
 COMMANDS = frozenset({"run", "models", "doctor", "policy", "sessions", "tools", "trust", "wire"})
-_WITH_VALUE = frozenset({"--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch"})
+_WITH_VALUE = frozenset(
+    {"--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch", "--from"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +173,12 @@ def _run() -> argparse.ArgumentParser:
 
 def _models() -> argparse.ArgumentParser:
     parser = new_parser("patchbay models", "The models that can be used now: configured, found on this machine, demo.")
+    parser.add_argument(
+        "action", nargs="?", choices=("refresh",), help="refresh: fetch today's prices and windows from models.dev"
+    )
+    parser.add_argument(
+        "--from", dest="source", metavar="FILE|URL", help="refresh: a file of models.dev's api.json, or another address"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object in place of a table")
     _add_settings(parser)
     return parser

@@ -7,8 +7,10 @@ the engine nor a pane ever knows a dialect, an HTTP client or a tool class.
 import asyncio
 import importlib
 import os
+import sys
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +35,7 @@ from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
 from ..engine.state import SessionState
+from ..kept_catalogue import refreshed_file
 from ..kept_lessons import KeptLessons
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
@@ -40,6 +43,7 @@ from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
 from .opening import Journal, open_journal
+from .watch import Watch, remarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Runtime:
     settings: Settings
     paths: Paths
     demo: bool
+    catalogue: Catalogue
     toolbox: LocalToolbox | None = None
     journal: Journal | None = None
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
@@ -80,11 +85,37 @@ class Runtime:
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
-        await asyncio.to_thread(importlib.import_module, "httpx")  # half a second that must not hold up the screen
-        await self.directory.refresh()
+        await self._ask_servers(nearby=False)
         self.list_providers()
+
+    async def watch(self, attended: Callable[[], bool]) -> None:
+        """Notice servers that start and stop on this machine, until cancelled; seldom while nobody is there."""
+        watch = Watch(self._look_around, busy=lambda: self.session.busy, attended=attended)
+        self.session.bus.attach(watch.hear)
+        await watch.run()
+
+    async def _look_around(self) -> bool:
+        """Ask the servers on this machine. True when anything is not as it was."""
+        before = self.directory.statuses(nearby=True)
+        await self._ask_servers(nearby=True)
+        changed = self.directory.statuses(nearby=True) != before
+        if changed:
+            self.list_providers()
+        return changed
+
+    async def _ask_servers(self, *, nearby: bool) -> None:
+        """Ask, let the session know the chosen model as it is now, and say what happened to its server."""
+        if "httpx" not in sys.modules:  # half a second that must not hold up the screen
+            await asyncio.to_thread(importlib.import_module, "httpx")
         model = self.session.state.model
-        if model is not None and (facts := self.directory.info(model.ref)) != model:
+        before = None if model is None else self.directory.status(model.ref.provider)
+        await self.directory.refresh(nearby=nearby)
+        if model is None or model != self.session.state.model:  # another was chosen meanwhile
+            return
+        facts = self.directory.info(model.ref)
+        for text, level in remarks(model.ref, (before, model), (self.directory.status(model.ref.provider), facts)):
+            self.session.notice(text, level)
+        if facts != model:
             self.session.select_model(facts, self.session.state.dialect)
 
     def list_providers(self) -> None:
@@ -175,6 +206,10 @@ class Runtime:
         """The model a person means. Raises ``ProviderConfigError`` with the nearest names."""
         return self.directory.resolve(text)
 
+    def prices(self) -> str:
+        """How old prices are, in words."""
+        return self.catalogue.freshness.words(time.time())
+
     async def aclose(self) -> None:
         """Stop what runs, write what is left, close connections."""
         await self.session.aclose()
@@ -200,10 +235,11 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     folder = create_sample(Path(tempfile.mkdtemp(prefix="patchbay-demo-"))) if wish.demo else wish.folder.resolve()
     speed = wish.demo_tokens_per_second
     demo = demo_provider() if speed is None else demo_provider(tokens_per_second=speed)
+    catalogue = Catalogue(settings.prices(), refreshed=refreshed_file(paths))
     directory = ProviderDirectory(
         settings.provider_configs(),
         environ,
-        Catalogue(settings.prices()),
+        catalogue,
         default_provider=settings.start_provider(),
         demo=demo,
         config_file=str(settings.config_file),
@@ -244,6 +280,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         demo=wish.demo,
         toolbox=toolbox,
         journal=journal,
+        catalogue=catalogue,
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
@@ -251,7 +288,8 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     runtime.list_providers()
     directory.on_change = runtime.list_providers
     log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
-    for warning in (*journal.warnings, *settings.warnings):
+    problems = [catalogue.problem] if catalogue.problem else []
+    for warning in (*journal.warnings, *settings.warnings, *problems):
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
 

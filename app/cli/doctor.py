@@ -17,7 +17,7 @@ from ..paths import Paths, find_paths
 from ..settings import Settings
 from .arguments import ExitCode
 from .headless import to_json
-from .survey import settings_of, survey
+from .survey import prices_line, settings_of, survey
 
 _STATE = {
     Online.ONLINE: "answers",
@@ -79,6 +79,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         f"patchbay {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         f"settings  {file}{'' if file.exists() else '  (no such file: defaults)'}",
         f"state     {diagnosis.paths.state_folder}",
+        f"models    {prices_line(diagnosis.settings, diagnosis.paths)}",
         *(f"warning   {safe_text(warning)}" for warning in diagnosis.settings.warnings),
         "",
         *(line for status in diagnosis.statuses for line in _provider_lines(status)),

@@ -4,26 +4,40 @@ import argparse
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 
 from ...providers.base import ModelInfo, Online, Price, ProviderStatus
 from ...tools.safe_text import safe_line, safe_text
+from ..settings import SettingsError
 from .arguments import ExitCode
 from .headless import to_json
-from .survey import model_row, settings_of, survey
+from .survey import model_row, open_catalogue, settings_of, survey
 
 
 def models_command(options: argparse.Namespace) -> int:
     """Print all models and return the exit code. Raises SettingsError."""
+    if options.action == "refresh":
+        from .refresh_models import refresh_command  # only this command reads the published list
+
+        return refresh_command(options)
+    if options.source is not None:
+        raise SettingsError("--from belongs to a refresh: patchbay models refresh --from FILE")
     settings = settings_of(options)
-    statuses = asyncio.run(survey(settings, os.environ))
+    catalogue = open_catalogue(settings, os.environ)
+    statuses = asyncio.run(survey(settings, os.environ, catalogue=catalogue))
+    warnings = [*settings.warnings, *([catalogue.problem] if catalogue.problem else [])]
+    freshness = catalogue.freshness
     if options.json:
         rows = [model_row(model, status) for status in statuses for model in status.models]
-        sys.stdout.write(to_json({"models": rows, "warnings": list(settings.warnings)}) + "\n")
+        prices = {"date": freshness.date, "fetched": freshness.fetched}
+        sys.stdout.write(to_json({"models": rows, "prices": prices, "warnings": warnings}) + "\n")
     else:
         sys.stdout.write(models_text(statuses))
-        sys.stderr.write("".join(f"warning: {safe_line(warning)}\n" for warning in settings.warnings))
+        sys.stdout.flush()
+        sys.stderr.write("".join(f"warning: {safe_line(warning)}\n" for warning in warnings))
+        sys.stderr.write(f"{freshness.words(time.time())}\n")
     return ExitCode.OK
 
 

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -14,7 +15,10 @@ from ...providers.catalogue import Catalogue
 from ...providers.demo import demo_provider
 from ...providers.directory import ProviderDirectory
 from ...providers.redact import redact
+from ...tools.safe_text import safe_text
 from ..engine.runner import Directory
+from ..kept_catalogue import refreshed_file
+from ..paths import Paths, find_paths
 from ..settings import Settings, load_settings
 
 REACH_TIMEOUT_S = 10.0
@@ -26,7 +30,21 @@ def settings_of(options: argparse.Namespace) -> Settings:
     return load_settings(Path.cwd(), environ=os.environ, trusted=options.trust, config_file=options.config)
 
 
-async def survey(settings: Settings, environ: Mapping[str, str], *, reach: bool = False) -> tuple[ProviderStatus, ...]:
+def open_catalogue(settings: Settings, environ: Mapping[str, str]) -> Catalogue:
+    """What is known of models: the person's prices, the table fetched last, the shipped one."""
+    return Catalogue(settings.prices(), refreshed=refreshed_file(find_paths(environ)))
+
+
+def prices_line(settings: Settings, paths: Paths) -> str:
+    """How old prices are, and what is wrong with the table that was fetched."""
+    catalogue = Catalogue(settings.prices(), refreshed=refreshed_file(paths))
+    words = catalogue.freshness.words(time.time())
+    return f"{words}\nwarning   {safe_text(catalogue.problem)}" if catalogue.problem else words
+
+
+async def survey(
+    settings: Settings, environ: Mapping[str, str], *, reach: bool = False, catalogue: Catalogue | None = None
+) -> tuple[ProviderStatus, ...]:
     """Every provider with its state and models, local servers searched for.
 
     With ``reach`` the services that are otherwise only asked when used are asked too: with their key, for their
@@ -35,7 +53,7 @@ async def survey(settings: Settings, environ: Mapping[str, str], *, reach: bool 
     directory = ProviderDirectory(
         settings.provider_configs(),
         environ,
-        Catalogue(settings.prices()),
+        open_catalogue(settings, environ) if catalogue is None else catalogue,
         default_provider=settings.start_provider(),
         demo=demo_provider(),
         config_file=str(settings.config_file),

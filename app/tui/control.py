@@ -1,6 +1,6 @@
 """What the user interface is given by the composition root: a session and the few things it may ask for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -52,6 +52,14 @@ class Control(Protocol):
 
     async def refresh(self) -> None:
         """Ask every server again what it has."""
+        ...
+
+    async def watch(self, attended: Callable[[], bool]) -> None:
+        """Ask the servers on this machine now and then, until cancelled; seldom while nobody is there."""
+        ...
+
+    def prices(self) -> str:
+        """How old prices are, in words."""
         ...
 
     def select(self, ref: ModelRef) -> None:

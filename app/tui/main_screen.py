@@ -137,6 +137,7 @@ class MainScreen(RestoringScreen):
     async def _begin(self) -> None:
         """Choose a model off the start path; the first frame never waits for a server."""
         self._problem = await self._control.start()
+        self.run_worker(self._control.watch(lambda: self._patchbay.app_focus), group="watch", exclusive=True)
         if self._session.state.model is None:
             if self._problem and not self._welcome_shown:
                 self._session.notice(self._problem, NoticeLevel.ERROR)
@@ -298,7 +299,7 @@ class MainScreen(RestoringScreen):
 
     def action_switch_model(self) -> None:
         """The switcher; servers are asked again while it is open."""
-        switcher = ProviderSwitcher(self._session.state, signs=self._signs)
+        switcher = ProviderSwitcher(self._session.state, signs=self._signs, prices=self._control.prices())
         self._bridge.add(switcher, "providers", "status")
 
         def chosen(ref: ModelRef | None) -> None:

@@ -69,6 +69,9 @@ class Listing:
             case ids:
                 return ids
 
+    async def list_infos(self) -> list[ModelInfo]:
+        return [ModelInfo(ref=ModelRef(provider=self.name, model=model)) for model in await self.list_models()]
+
     async def aclose(self) -> None:
         self.closed = True
 

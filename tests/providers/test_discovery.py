@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.providers.base import FREE, ModelInfo
-from patchbay.providers.discovery import MAX_BODY_BYTES, PORTS, Discovered, discover, inspect
+from patchbay.providers.discovery import MAX_BODY_BYTES, PORTS, Abilities, Discovered, discover, inspect
 
 Routes = dict[str, Any]
 """Path -> JSON to answer with, or a callable that takes the request; everything else is 404."""
@@ -311,3 +311,32 @@ async def test_proxies_of_the_environment_are_not_asked(monkeypatch: pytest.Monk
     async with server:
         await inspect(f"http://127.0.0.1:{port}", expected="ollama", timeout_s=5)
     assert asked[0] == "GET /api/version HTTP/1.1"
+
+
+async def test_abilities_are_asked_once_for_the_same_weights() -> None:
+    asked: list[str] = []
+    digest = "aaa"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        match request.url.path:
+            case "/api/version":
+                return httpx.Response(200, json={"version": "0.12"})
+            case "/api/tags":
+                return httpx.Response(200, json={"models": [{"name": "qwen3:8b", "digest": digest}]})
+            case "/api/show":
+                return httpx.Response(200, json={"capabilities": ["completion", "tools"]})
+            case "/api/ps":
+                return httpx.Response(200, json={"models": []})
+            case _:
+                return httpx.Response(404)
+
+    heard: Abilities = {}
+    transport = httpx.MockTransport(answer)
+    for _ in range(3):
+        (found,) = await discover(ports={"ollama": 11434}, abilities=heard, transport=transport)
+        assert found.models[0].tools is True
+    assert asked.count("/api/show") == 1
+    digest = "bbb"  # pulled anew
+    await discover(ports={"ollama": 11434}, abilities=heard, transport=transport)
+    assert asked.count("/api/show") == 2

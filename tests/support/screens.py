@@ -23,12 +23,19 @@ class Panel:
         self.problem = problem
         self.refreshed = 0
         self.exchanges = ExchangeLog()
+        self.watched = None
 
     async def start(self) -> str:
         return self.problem
 
     async def refresh(self) -> None:
         self.refreshed += 1
+
+    async def watch(self, attended) -> None:
+        self.watched = attended
+
+    def prices(self) -> str:
+        return "prices as of 2026-05-21, shipped"
 
     def select(self, ref: ModelRef) -> None:
         self.session.select_model(self.models[str(ref)], "scripted")
@@ -42,8 +49,9 @@ class Panel:
 class Desk:
     """A running application and what a test asks of it."""
 
-    def __init__(self, app: PatchbayApp, pilot: Pilot, session: Session) -> None:
+    def __init__(self, app: PatchbayApp, pilot: Pilot, session: Session, panel: Panel) -> None:
         self.app = app
+        self.panel = panel
         self.pilot = pilot
         self.session = session
 
@@ -92,4 +100,4 @@ async def on_screen(
     app = PatchbayApp(panel, preferences, cost_of=cost_of)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        yield Desk(app, pilot, session)
+        yield Desk(app, pilot, session, panel)

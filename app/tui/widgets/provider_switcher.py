@@ -97,8 +97,10 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("switcher")]
 
-    def __init__(self, state: SessionState, *, signs: Signs = UNICODE_SIGNS) -> None:
+    def __init__(self, state: SessionState, *, signs: Signs = UNICODE_SIGNS, prices: str = "") -> None:
+        """``prices`` says how old prices are."""
         super().__init__()
+        self._prices = prices
         self._state = state
         self._all = all_rows(state.providers)
         self._list = ModelList(signs)
@@ -113,7 +115,7 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
                 yield self._filter
             yield self._list
             yield self._meaning
-            yield Static(_keys_line(), classes="dialog-keys", markup=False)
+            yield Static(_keys_line(self._prices), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin on the model that answers now."""
@@ -241,6 +243,7 @@ def _padded(line: Content, width: int) -> Content:
     return line.pad_right(max(0, width - line.cell_length))
 
 
-def _keys_line() -> Content:
+def _keys_line(prices: str) -> Content:
     keys = (("Enter", "switch"), ("↑ ↓", "move"), ("Esc", "leave it as it is"))
-    return Content("   ").join(Content.assemble((key, "$text"), " ", (word, "$muted")) for key, word in keys)
+    hints = [Content.assemble((key, "$text"), " ", (word, "$muted")) for key, word in keys]
+    return Content("   ").join([*hints, *([Content.assemble((safe_line(prices), "$muted"))] if prices else [])])

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ....providers.base import ModelInfo, ModelRef, Online, Origin, ProviderStatus
+from ....providers.base import ModelInfo, ModelRef, Online, Origin, ProviderStatus, ago
 from ....tools.safe_text import safe_line
 from ...engine.state import SessionState
 from .. import amounts
@@ -133,7 +133,9 @@ def consequence(state: SessionState, row: SwitcherRow | None) -> list[Remark]:
         return [Remark(problem or "It is not configured completely: run patchbay doctor.", "danger")]
     if provider.online is Online.OFFLINE:
         said = problem or f"{safe_line(provider.name)} does not answer: start it."
-        return [Remark(said, "warn")]
+        if provider.last_seen is None:
+            return [Remark(said, "warn")]
+        return [Remark(f"offline, last seen {ago(time.time() - provider.last_seen)}", "warn"), Remark(said, "warn")]
     if provider.paused_until is not None:
         moment = time.strftime("%H:%M:%S", time.localtime(provider.paused_until))
         return [Remark(f"{safe_line(provider.name)} kept failing: it is tried again from {moment} on.", "warn")]

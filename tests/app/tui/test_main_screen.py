@@ -179,6 +179,22 @@ async def test_the_switcher_switches_and_the_history_goes_along():
         assert len(two.requests[0].messages) == 3
 
 
+async def test_the_switcher_says_how_old_prices_are():
+    session, _ = make_session(ScriptedProvider("fake", []))
+    async with on_screen(session) as desk:
+        await desk.pilot.press("ctrl+o")
+        await desk.pilot.pause()
+        lines = [str(line.render()) for line in desk.app.screen.query(".dialog-keys")]
+        assert lines[-1].endswith("leave it as it is   prices as of 2026-05-21, shipped")
+
+
+async def test_servers_are_watched_while_the_screen_is_open():
+    session, _ = make_session(ScriptedProvider("fake", []))
+    async with on_screen(session) as desk:
+        await desk.when(lambda: desk.panel.watched is not None)
+        assert desk.panel.watched() is desk.app.app_focus
+
+
 async def test_slash_commands_do_what_their_keys_do():
     session, _ = make_session(ScriptedProvider("fake", [answer(text("hi"), usage(10, 2), end())]))
     async with on_screen(session, model(), model("two", "other")) as desk:

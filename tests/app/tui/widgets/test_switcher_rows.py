@@ -143,3 +143,9 @@ def test_a_provider_that_keeps_failing_says_until_when_it_rests():
         remark.text == f"groq kept failing: it is tried again from {time.strftime('%H:%M:%S', time.localtime(at))} on."
     )
     assert remark.role == "warn"
+
+
+def test_a_server_that_went_away_says_since_when() -> None:
+    (only,) = all_rows([replace(LOCAL, last_seen=time.time() - 2 * 3600 - 5)])
+    said = [remark.text for remark in consequence(USED, only)]
+    assert said == ["offline, last seen 2 h ago", "start it"]
