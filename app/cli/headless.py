@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...tools.events import ApprovalRequested, Decision
+from ..engine.codec import without_keys
 from ..engine.events import Stamped, ToolActivity
 from .report import RunReport
 
@@ -46,8 +47,8 @@ async def run_prompt(
 
 
 def to_json(value: Any) -> str:
-    """One line of JSON, readable in any language and harmless to a terminal."""
-    text = json.dumps(value, ensure_ascii=False)
+    """One line of JSON, without keys, readable in any language and harmless to a terminal."""
+    text = json.dumps(without_keys(value), ensure_ascii=False)
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

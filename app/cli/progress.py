@@ -3,6 +3,7 @@
 from typing import TextIO
 
 from ...providers.events import Notice, ResponseEnd, ResponseError, TextDelta
+from ...providers.redact import redact_registered
 from ...tools.events import FileChanged, Outcome, ToolRunFinished, ToolRunStarted
 from ...tools.safe_text import safe_line, safe_text
 from ..engine.events import (
@@ -68,5 +69,5 @@ class Progress:
         self._say(f"   {_SIGNS[run.outcome]}: {title}{summary}{hint}")
 
     def _say(self, line: str) -> None:
-        self._out.write(f"{line}\n")
+        self._out.write(f"{redact_registered(line)}\n")
         self._out.flush()

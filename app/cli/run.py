@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...providers.redact import redact_registered
 from ...tools.safe_text import safe_text
 from ..engine.codec import encode
 from ..engine.database import DatabaseError
@@ -88,7 +89,7 @@ async def _run(runtime: Runtime, prompt: str, output: str) -> int:
         case "json":
             sys.stdout.write(to_json(report.summary(session.state.session_id)) + "\n")
         case "text" if report.text:
-            text = safe_text(report.text) if sys.stdout.isatty() else report.text
+            text = redact_registered(safe_text(report.text) if sys.stdout.isatty() else report.text)
             sys.stdout.write(text.rstrip("\n") + "\n")
         case _:
             pass

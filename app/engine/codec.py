@@ -18,6 +18,7 @@ from typing import Any
 
 from ...providers import base as provider_base
 from ...providers import events as provider_events
+from ...providers.redact import redact_registered
 from ...tools import events as tool_events
 from . import events as session_events
 from .events import Stamped
@@ -52,6 +53,20 @@ def journal_text(value: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(value, separators=(",", ":"))
     return text
+
+
+def without_keys(value: Any) -> Any:
+    """The same JSON with registered keys replaced inside its texts; its structure stays whatever a key looks like."""
+    match value:
+        case str():
+            return redact_registered(value)
+        case list():
+            return [without_keys(item) for item in typing.cast("list[Any]", value)]
+        case dict():
+            items = typing.cast("dict[str, Any]", value).items()
+            return {name: item if name == TAG else without_keys(item) for name, item in items}
+        case _:
+            return value
 
 
 def decode_stamped(row: dict[str, Any]) -> Stamped:

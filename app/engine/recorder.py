@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias
 
 from ...providers.events import TextDelta, ThinkingDelta, ToolCallDelta
 from ...providers.redact import redact_registered
 from ...tools.events import ToolOutputDelta
-from .codec import TAG, encode, journal_text
+from .codec import encode, journal_text, without_keys
 from .database import open_database
 from .events import (
     CallPriced,
@@ -201,7 +201,7 @@ def _joined(first: Stamped, second: Stamped) -> Stamped | None:
 def _write(connection: sqlite3.Connection, row: _Row) -> None:
     stamped = row.stamped
     event = stamped.event
-    body = journal_text(_without_keys(encode(event)))
+    body = journal_text(without_keys(encode(event)))
     connection.execute(
         "INSERT OR REPLACE INTO events (session_id, seq, last_seq, at, type, body) VALUES (?, ?, ?, ?, ?, ?)",
         (stamped.session_id, stamped.seq, row.last_seq, stamped.at, type(event).__name__, body),
@@ -223,20 +223,6 @@ def _write(connection: sqlite3.Connection, row: _Row) -> None:
             _write_call(connection, stamped, event)
         case _:
             pass
-
-
-def _without_keys(value: Any) -> Any:
-    """The same JSON with registered keys replaced inside its texts; its structure stays whatever a key looks like."""
-    match value:
-        case str():
-            return redact_registered(value)
-        case list():
-            return [_without_keys(item) for item in cast("list[Any]", value)]
-        case dict():
-            items = cast("dict[str, Any]", value).items()
-            return {name: item if name == TAG else _without_keys(item) for name, item in items}
-        case _:
-            return value
 
 
 def _write_call(connection: sqlite3.Connection, stamped: Stamped, call: CallPriced) -> None:

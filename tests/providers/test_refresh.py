@@ -193,11 +193,11 @@ def test_the_newer_of_the_two_tables_is_used(tmp_path: Path) -> None:
         b"",
         b"not gzip",
         CURRENT.packed()[:-20],
-        gzip.compress(b"{}"),
-        gzip.compress(b'{"date":"2199-01-01","providers":{"anthropic":{"m1":[1,2]}}}'),
-        gzip.compress(b'{"date":"2199-01-01","providers":{"anthropic":{"m1":[1,2,0,[-3,1,null,null]]}}}'),
-        gzip.compress(b'{"date":"2199-01-01","providers":{"anthropic":{"m1":[1,2,0,[NaN,1,null,null]]}}}'),
-        gzip.compress(b" " * 40_000_000),
+        gzip.compress(b"{}", mtime=0),
+        gzip.compress(b'{"date":"2199-01-01","providers":{"anthropic":{"m1":[1,2]}}}', mtime=0),
+        gzip.compress(b'{"date":"2199-01-01","providers":{"anthropic":{"m1":[1,2,0,[-3,1,null,null]]}}}', mtime=0),
+        gzip.compress(b'{"date":"2199-01-01","providers":{"anthropic":{"m1":[1,2,0,[NaN,1,null,null]]}}}', mtime=0),
+        gzip.compress(b" " * 40_000_000, mtime=0),
     ],
 )
 def test_a_broken_file_is_ignored_with_a_warning(broken: bytes, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_ago(seconds: float, words: str) -> None:
 
 
 GZIP = {"content-encoding": "gzip"}
-BOMB = gzip.compress(b" " * 40_000_000)
+BOMB = gzip.compress(b" " * 40_000_000, mtime=0)
 
 
 def fetched(answer, url: str = refresh.SOURCE) -> bytes:
@@ -270,7 +270,7 @@ def test_redirects_are_followed_to_https_only() -> None:
     [
         (lambda request: httpx.Response(503), "HTTP 503"),
         (
-            lambda request: httpx.Response(200, content=gzip.compress(b" " * 40_000_000), headers=GZIP),
+            lambda request: httpx.Response(200, content=gzip.compress(b" " * 40_000_000, mtime=0), headers=GZIP),
             "more than 32 MB",
         ),
         (lambda request: httpx.Response(200, content=b"no gzip", headers=GZIP), "cannot be fetched"),
