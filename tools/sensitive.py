@@ -28,7 +28,7 @@ _PROTECTED_NAMES = re.compile(
     r"|\.login|\.inputrc|\.envrc|\.direnvrc|\.git(?:config|modules|attributes)|\.?mcp\.json|\.ripgreprc|\.npmrc"
     r"|\.yarnrc(?:\.yml)?|\.pnpmfile\.cjs|\.pypirc|\.(?:curl|wget|screen|vim|gvim|nvim|pdb|irb|ex)rc"
     r"|\.tmux\.conf|\.emacs|\.dir-locals\.el|\.(?:gdb|lldb)init|\.pythonrc\.py|\.x(?:initrc|profile|session)"
-    r"|\.pre-commit-config\.yaml|\.patchbay\.toml"
+    r"|\.pre-commit-config\.yaml|\.claude\.json|\.aider\.conf\.yml|\.patchbay\.toml"
 )
 _SECRET_FOLDERS = re.compile(r"\.(?:ssh|gnupg|aws|azure|gcloud|kube|password-store|docker)")
 _SECRET_NAMES = re.compile(

@@ -7,7 +7,7 @@ from .shell_commands import Simple, names_in, operands
 from .shell_loud import Loud
 from .shell_special import SECRET_VARIABLE
 from .shell_targets import Targets, network_device, substitutes
-from .shell_words import HoleKind
+from .shell_words import HoleKind, literal
 from .shell_wrappers import SHELLS
 
 _FETCHERS = names_in(
@@ -41,10 +41,11 @@ _CODE_FORK = re.compile(
     r"(?:while|for|loop|until)\b.*\bfork\b|\bfork\b.*(?:while|loop)|fork\s+while|os\.fork\(\).*os\.fork\(\)", re.DOTALL
 )
 _CODE_SHELL = re.compile(
-    r"socket.*(?:subprocess|pty|exec|spawn|dup2|/bin/|sh\b)|TCPSocket.*exec|exec.*TCPSocket|fsockopen.*exec|net\.connect.*(?:spawn|exec)",
+    r"socket.*(?:subprocess|pty|exec|spawn|dup2|/bin/|sh\b)|TCPSocket.*exec|exec.*TCPSocket|/inet/tcp|IO::Socket.*system|(?:net|socket)\b.*connect.*(?:exec|spawn)|fsockopen.*exec|net\.connect.*(?:spawn|exec)",
     re.DOTALL | re.I,
 )
 _CODE_REMOTE = re.compile(
+    r"https?\b.*\bget\b.*\beval\(|"
     r"(?:exec|eval)\b.*(?:b64decode|base64|fromhex|unhexlify|decompress|atob\(|rot13|marshal|pack\()|"
     r"(?:exec|eval|compile|system|Function|iex|instance_eval)\b.*(?:urlopen|requests\.get|urllib|fetch\(|https?://|open-uri|LWP|file_get_contents|"
     r"DownloadString|IO\.read)|(?:urlopen|requests\.get|fetch\(|LWP|DownloadString).*(?:\bexec|\beval|\|\s*iex)",
@@ -61,9 +62,10 @@ _CODE_SECRET = re.compile(
 def flow(commands: Sequence[Simple], targets: Targets) -> Loud | None:
     """Why commands must be asked loudly for what they do together."""
     fetched: set[str] = set()
+    tainted: set[str] = set()
     for simple in commands:
         why = (
-            _runs_fetched(simple, fetched)
+            _runs_fetched(simple, fetched, tainted)
             or _sends_out(simple, targets)
             or _multiplies(simple, commands)
             or _code(simple)
@@ -71,6 +73,8 @@ def flow(commands: Sequence[Simple], targets: Targets) -> Loud | None:
         if why:
             return Loud(why=why, confirm=simple.name or "run")
         fetched |= _downloads(simple)
+        if not simple.words and _origin(simple.inner):
+            tainted |= {name for name, _ in simple.assignments}
     return None
 
 
@@ -115,7 +119,7 @@ def quoted_strings(code: str) -> list[str]:
     return [*found, *lists]
 
 
-def _runs_fetched(simple: Simple, fetched: set[str]) -> str:
+def _runs_fetched(simple: Simple, fetched: set[str], tainted: set[str]) -> str:
     name = simple.name
     sources = [*simple.inner, *simple.feeds]
     origin = _origin(sources)
@@ -123,6 +127,9 @@ def _runs_fetched(simple: Simple, fetched: set[str]) -> str:
     if runner and _reads_program(simple) and origin:
         return f"runs what comes {origin}"
     named = simple.words[0] if simple.words else None
+    looked_up = {hole.name for word in (simple.words if runner else simple.words[:1]) for hole in word.holes}
+    if looked_up & tainted or (name == "eval" and looked_up and _origin(simple.feeds)):
+        return "runs what was fetched before"
     if named is not None and named.text is None and _origin(simple.inner):
         return "runs what comes from the network or out of a decoder"
     if (
@@ -187,12 +194,13 @@ def _downloads(simple: Simple) -> set[str]:
     names = {
         _base(texts[n + 1])
         for n, text in enumerate(texts[:-1])
-        if re.fullmatch(r"-[a-zA-Z]*[oO]|--output|--output-document", text)
+        if re.fullmatch(r"-[a-zA-Z]*[oO]|--output|--output-document|-OutFile", text)
     }
     names |= {_base(text.partition("=")[2]) for text in texts if text.startswith(("--output=", "--output-document="))}
     names |= {_base(text[2:]) for text in texts if re.match(r"-[oO][^-]", text)}
     names |= {_base(redirect.target.known) for redirect in simple.redirects if redirect.writes}
     names |= {_base(text.partition("?")[0]) for text in texts if "/" in text}
+    names |= {_base(text.rpartition(":")[2]) for text in texts if ":" in text and not text.startswith("-")}
     return {name for name in names if name and "\0" not in name}
 
 
@@ -215,6 +223,10 @@ def _sends_out(simple: Simple, targets: Targets) -> str:
         for w in simple.words
         for h in w.holes
     ) and not _authorises(texts):
+        return "may send a secret out"
+    taken = [redirect.target for redirect in simple.redirects if redirect.operator == "<"]
+    said = [literal(piece) for piece in (simple.text.known.split() if simple.text is not None else [])]
+    if any(targets.secret(word, simple) for word in (*taken, *said)):
         return "may send a secret out"
     if any(_secret_source(source, targets) for source in (*simple.inner, *simple.feeds)):
         return "may send a secret out"
@@ -274,7 +286,7 @@ def _multiplies(simple: Simple, commands: Sequence[Simple]) -> str:
         and simple.words
         and simple.words[0].holes
         and simple.words[0].holes[0].name == "0"
-        and simple.words[0].known in script
+        and simple.words[0].known.lstrip("./") in script
     ):
         return "starts itself over and over"
     return ""

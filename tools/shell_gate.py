@@ -106,7 +106,7 @@ class ShellGate:
     def _part(self, simple: Simple, outer: str) -> Part:
         why = outer or self._reading.why_not(simple)
         words = argv(simple)
-        not_ruled = outer or self._reading.around(simple)
+        not_ruled = self._reading.around(simple)
         if not not_ruled and (words is None or simple.extra_arguments):
             not_ruled = "has words that are not known before it runs"
         return Part(
@@ -118,34 +118,40 @@ class ShellGate:
         )
 
     def _unfold(self, script: Script) -> _Unfolded:
+        """Look into every command that runs another. What a wrapper that asks runs is a layer, but no leaf: a rule
+        covers such a wrapper as a whole, by its own words.
+        """
         result = _Unfolded()
-        waiting: list[tuple[Simple, str, int]] = [(simple, "", 0) for simple in reversed(script.commands)]
+        waiting: list[tuple[Simple, bool, int]] = [(simple, True, 0) for simple in reversed(script.commands)]
         while waiting:
-            simple, outer, depth = waiting.pop()
+            simple, counts, depth = waiting.pop()
             if len(result.layers) >= _MAX_LAYERS or depth > MAX_DEPTH:
                 result.too_much = True
                 result.problems.append("runs too many commands to look at")
                 break
             result.layers.append(simple)
             inner = unwrap(simple)
-            if inner is None or (not inner.commands and inner.source is None):
-                result.leaves.append((simple, inner.why if inner is not None else outer))
-                continue
-            why = outer or inner.why or self._reading.around(simple)
-            following = [*inner.commands, *self._inside(inner, simple, result, depth)]
-            if not following or why:
-                result.leaves.append((simple, why or "runs a text as a command"))
-            waiting += [(each, why, depth + 1) for each in reversed(following)]
+            why = "" if inner is None else inner.why or self._reading.around(simple)
+            following, problems = ([], []) if inner is None else self._following(inner, simple, result, depth)
+            transparent = bool(following) and not why
+            if counts and transparent:
+                result.problems += problems
+            elif counts:
+                result.leaves.append((simple, why or ("runs a text as a command" if problems else "")))
+            waiting += [(each, counts and transparent, depth + 1) for each in reversed(following)]
         return result
 
-    def _inside(self, inner: Unwrapped, simple: Simple, result: _Unfolded, depth: int) -> list[Simple]:
-        if inner.source is None:
-            return []
+    def _following(
+        self, inner: Unwrapped, simple: Simple, result: _Unfolded, depth: int
+    ) -> tuple[list[Simple], list[str]]:
+        """What a wrapper runs, and why that cannot be proven harmless."""
+        following = list(inner.commands)
         script = Script()
-        read_inside(inner.source, simple, script, home=self._home, depth=depth + 1)
-        result.problems += script.problems
-        result.too_much = result.too_much or script.too_much
-        return script.commands
+        if inner.source is not None:
+            read_inside(inner.source, simple, script, home=self._home, depth=depth + 1)
+            result.too_much = result.too_much or script.too_much
+            following += script.commands
+        return following, script.problems
 
     def _loud(self, unfolded: _Unfolded) -> Loud | None:
         layers = unfolded.layers

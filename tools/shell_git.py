@@ -109,8 +109,7 @@ def _at_most_one(parsed: Parsed) -> str:
     return "" if len(parsed.operands) <= 1 else "has more words than a reading form"
 
 
-_LISTING = """-ailvrq --all --list --remotes --verbose --show-current --contains? --no-contains? --merged?" ""
-" --no-merged?
+_LISTING = """-ailvrq --all --list --remotes --verbose --show-current --contains? --no-contains? --merged? --no-merged?
 --points-at: --format: --sort: --column? --no-column --color? --no-color --abbrev? --no-abbrev --ignore-case
 --omit-empty"""
 _TABLE: dict[str, tuple[str, Check | None]] = {

@@ -159,6 +159,8 @@ def _chmod(simple: Simple, targets: Targets) -> str:
         and any(_RIGHTS.fullmatch(part) for mode in modes for part in mode.split(","))
     ):
         return "opens or closes whole folders"
+    if any({"/", targets.home} & set(targets.places(word, simple)) for word in rest):
+        return "changes the rights of everything, or of your account"
     if any(targets.system(word, simple) or (recursive and targets.wide(word, simple)) for word in rest):
         return "changes the rights of the system or of more than a part of the workspace"
     return ""
@@ -213,11 +215,9 @@ def _init(simple: Simple, _targets: Targets) -> str:
 
 
 def _crontab(simple: Simple, _targets: Targets) -> str:
-    return (
-        ""
-        if (not simple.arguments and not simple.feeds) or (set(simple.texts()) <= {"-l", "-e"} and simple.arguments)
-        else "plants or removes what runs later"
-    )
+    looks = bool(simple.arguments) and set(simple.texts()) <= {"-l", "-e"}
+    reads_input = bool(simple.feeds) or any(redirect.operator == "<" for redirect in simple.redirects)
+    return "" if looks or not (simple.arguments or reads_input) else "plants or removes what runs later"
 
 
 def _at(simple: Simple, _targets: Targets) -> str:
@@ -309,7 +309,7 @@ _CHECKS: dict[str, _Check] = {
     **dict.fromkeys(("ssh", "autossh"), _ssh),
     **dict.fromkeys(("nc", "ncat", "netcat", "nc.traditional", "nc.openbsd"), _netcat),
     "go": _go,
-    **dict.fromkeys(("npx", "bunx", "deno", "pipx", "uvx"), _remote_code),
+    **dict.fromkeys(names_in("npx bunx deno pipx uvx pip pip3 npm pnpm yarn cargo gem"), _remote_code),
 }
 
 

@@ -23,7 +23,7 @@ def destroys(simple: Simple, targets: Targets) -> str:
     if removes and any(targets.wide(word, own) for word in operands(own)):
         return "deletes more than a part of the workspace"
     hooks = re.compile(
-        r"core\.(?:hookspath|fsmonitor|sshcommand|editor|pager)|alias\..*|.*\.(?:textconv|process|smudge|clean|program|helper|command)",
+        r"core\.(?:hookspath|fsmonitor|sshcommand|editor|pager)|alias\..*|.*\.(?:textconv|process|smudge|clean|program|helper|command|cmd|driver)|diff\.external",
         re.I,
     )
     if sub.text == "config" and "--get" not in texts and len(named) > 1 and hooks.fullmatch(named[0]):

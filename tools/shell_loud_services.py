@@ -20,6 +20,7 @@ _CLOUD_HARM = re.compile(
 )
 _PUBLISH: dict[str, frozenset[str]] = {
     **dict.fromkeys(("npm", "pnpm", "yarn", "bun"), frozenset({"publish", "unpublish", "deprecate"})),
+    "goreleaser": frozenset({"release"}),
     "cargo": frozenset({"publish", "yank", "owner"}),
     "gem": frozenset({"push", "yank"}),
     "twine": frozenset({"upload"}),
@@ -42,7 +43,7 @@ _SQL_TOOLS = names_in(
 )
 _FRAMEWORK_HARM = re.compile(
     r"flush|reset_db|sqlflush|db:(?:drop|reset|wipe|purge|schema:load|migrate:reset)|migrate:(?:fresh|reset|refresh)|drop_all|"
-    r"ecto\.(?:drop|reset)|doctrine:(?:database|schema):drop|database:drop|--force-reset|--accept-data-loss|db:migrate:undo:all"
+    r"ecto\.(?:drop|reset)|doctrine:(?:database|schema):drop|database:drop|--force-reset|--accept-data-loss|db:migrate:undo:all|db:drop:\w+|schema:drop"
 )
 
 
@@ -56,7 +57,15 @@ def harms_service(simple: Simple, base: str) -> str:
     if base in _SQL_TOOLS and _drops(simple):
         return "destroys data"
     steps = {" ".join(pair) for pair in itertools.pairwise(texts)}
-    if steps & {"migrate reset", "db drop", "database drop", "schema drop", "downgrade base", "db wipe"}:
+    if steps & {
+        "migrate reset",
+        "db drop",
+        "database drop",
+        "schema drop",
+        "downgrade base",
+        "db wipe",
+        "migrate:rollback --all",
+    }:
         return "resets a database"
     printing = base in ("echo", "printf", "grep", "rg", "git")
     return "resets a database" if not printing and any(_FRAMEWORK_HARM.fullmatch(text) for text in texts) else ""
@@ -64,6 +73,7 @@ def harms_service(simple: Simple, base: str) -> str:
 
 def _drops(simple: Simple) -> bool:
     texts = [*simple.texts(), simple.text.known if simple.text is not None else ""]
+    texts += [text for inner in simple.inner for text in inner.texts()]
     texts += [text for feed in simple.feeds for text in feed.texts()]
     return any(_SQL.search(text) for text in texts)
 

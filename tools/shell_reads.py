@@ -47,6 +47,7 @@ class Reading:
             if not simple.words and OWN_NAME.fullmatch(name):
                 continue
             pager = name in PAGER_VARIABLES and value.text == "cat"
+            pager = pager or (name == "TZ" and re.fullmatch(r"[A-Z]\w*(?:/\w+)?", value.known) is not None)
             if not (simple.words and (HARMLESS_VARIABLES.fullmatch(name) or pager) and value.text is not None):
                 return f"sets {name} for what it runs"
         return next((why for redirect in simple.redirects if (why := self._redirect(redirect, simple))), "")

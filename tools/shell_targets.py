@@ -61,7 +61,7 @@ class Targets:
 
     def plants(self, word: Word, simple: Simple) -> bool:
         """Whether writing it makes something run later, or breaks the system."""
-        if self.system(word, simple):
+        if self.system(word, simple) or "/" in self.places(word, simple):
             return True
         known = word.known.replace("\0", "x")
         for place in (*self.places(word, simple), _normal(known)):

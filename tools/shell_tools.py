@@ -270,7 +270,7 @@ _LINES: dict[str, tuple[str, Operands, int, str]] = {
     "man": ("", Operands.TEXTS, 2, "-afkw --all --whatis --apropos --where --path"),
     "zcat gzcat bzcat xzcat zstdcat": ("", Operands.PATHS, 0, "-fv"),
     "read": ("", Operands.TEXTS, 0, "-rse -d: -n: -N: -t: -p:"),
-    "for case": ("o", Operands.TEXTS, 0, ""),
+    "for case break continue": ("o", Operands.TEXTS, 0, ""),
     "tokei cloc scc": ("", Operands.PATHS, 0, "--exclude-dir: --include-lang: --by-file --quiet --json --files"),
     "getconf": ("", Operands.TEXTS, 2, "-a"),
     "dpkg": ("", Operands.TEXTS, 0, "-lLsS --list --listfiles --status --search --print-architecture"),

@@ -55,7 +55,30 @@ def unwrap(simple: Simple) -> Unwrapped | None:
 
 def _eval(simple: Simple) -> Unwrapped | None:
     arguments = simple.arguments
-    return Unwrapped(source=_joined(arguments), why="evaluates a text") if arguments else None
+    source = "\n".join((_joined(arguments), _substituted(simple)))
+    return Unwrapped(source=source, why="evaluates a text") if arguments else None
+
+
+def _substituted(simple: Simple) -> str:
+    """What substitutions of known texts put into a command; "" when they are not known."""
+    outputs = [literal_output(inner) for inner in simple.inner]
+    return "".join(text or "" for text in outputs) if all(outputs) else ""
+
+
+def _module(simple: Simple) -> Unwrapped | None:
+    """``python -m NAME`` runs a program that is usually there under its own name too."""
+    words = simple.arguments
+    at = next((number for number, word in enumerate(words[:-1], 1) if word.known == "-m"), 0)
+    if not at or words[at].text is None:
+        return None
+    return Unwrapped(commands=(simple.with_words(words[at:]),), why=f"runs {simple.name} -m {words[at].known}")
+
+
+def _editor(simple: Simple) -> Unwrapped | None:
+    """Editors that take commands of their own, with ``!`` for the shell."""
+    texts = [text.lstrip(":+ ") for text in simple.texts()]
+    lines = [text[1:] for text in texts if text.startswith("!")]
+    return Unwrapped(source="\n".join(lines), why="runs a command from an editor") if lines else None
 
 
 def _as_user(simple: Simple) -> Unwrapped | None:
@@ -157,7 +180,8 @@ def _shell(simple: Simple) -> Unwrapped | None:
                 return None
             quiet = quiet and bool(_QUIET_SHELL_FLAGS.fullmatch(text)) and arguments[0].text is not None
             return Unwrapped(
-                source=_known(arguments[0]), why="" if quiet else "starts a shell with settings of its own"
+                source="\n".join((_known(arguments[0]), _substituted(simple))),
+                why="" if quiet else "starts a shell with settings of its own",
             )
         elif text.startswith(("-", "+")) and len(text) > 1:
             quiet = quiet and bool(_QUIET_SHELL_FLAGS.fullmatch(text))
@@ -356,4 +380,6 @@ _READERS: dict[str, Callable[[Simple], Unwrapped | None]] = {
     **dict.fromkeys(("cmd", "cmd.exe"), _windows),
     "powershell": _powershell,
     "command": _command,
+    **dict.fromkeys(("python", "python2", "python3", "py"), _module),
+    **dict.fromkeys(("vi", "vim", "nvim", "ex", "view", "less", "ed"), _editor),
 }

@@ -93,7 +93,10 @@ class Workspace:
         _refuse_odd_spelling(path)
         spelled = os.path.join(self.root, self._without_tilde(path))
         lexical = Path(os.path.normpath(spelled))
-        real = Path(os.path.realpath(spelled))
+        try:
+            real = Path(os.path.realpath(spelled))
+        except OSError:  # a link that stopped being one between looking and reading it
+            raise ToolFailure(f"{reveal(path)} changes while it is looked at.", summary="refused") from None
         for candidate in (lexical, real):
             self._refuse_system_folder(candidate, path)
         kind = _kind(real, path)

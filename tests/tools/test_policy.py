@@ -55,6 +55,9 @@ def test_reading_inside_runs_and_the_rest_asks(root: Path) -> None:
         ("bash:*", "anything goes"),
         ("bash", "anything goes"),
         ("bash:**", "a && b > c"),
+        ("bash:python3 -m pytest *", "python3 -m pytest -q"),
+        ("bash:uv run *", "uv run pytest -q"),
+        ("bash:find . *", "find . -name x -exec grep y {} +"),
     ],
 )
 def test_command_rules_cover(rule: str, line: str) -> None:
