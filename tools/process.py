@@ -30,6 +30,8 @@ _SECRET_NAME = re.compile(
     r"(?:.*_)?(?:API_?KEY|ACCESS_?KEY(?:_ID)?|SECRET_?KEY|PRIVATE_?KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_.*)?",
     re.IGNORECASE,
 )
+_STEER_SHELLS = frozenset({"BASH_ENV", "ENV", "SHELLOPTS", "BASHOPTS"})
+"""A command must mean what it says: these run a file first, or switch the shell's grammar."""
 _SETTINGS = {
     "TERM": "dumb",
     "PAGER": "cat",
@@ -62,14 +64,15 @@ def child_environment(
     """The environment for processes of tools: nothing of this program's own, no secrets, nothing that would wait.
 
     Left out are the names in ``secret``, names that look like a secret's (unless in ``keep``), ``PATCHBAY_*``
-    and ``TEXTUAL*``; ``PATH`` keeps its absolute entries only. Pagers and editors are set to
+    and ``TEXTUAL*``, and what makes a shell run or mean something else; ``PATH`` keeps its absolute entries only. Pagers and editors are set to
     ones that do not wait for a person.
     """
     named, kept = frozenset(secret), frozenset(keep)
 
     def passes(name: str) -> bool:
         own = name.startswith(("PATCHBAY_", "TEXTUAL"))
-        return not own and name not in named and (name in kept or not _SECRET_NAME.fullmatch(name))
+        steers = name in _STEER_SHELLS or name.startswith("BASH_FUNC_")
+        return not own and not steers and name not in named and (name in kept or not _SECRET_NAME.fullmatch(name))
 
     passed = {name: value for name, value in environment.items() if passes(name)}
     if "PATH" in passed:

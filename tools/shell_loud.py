@@ -113,6 +113,8 @@ def _rm(simple: Simple, targets: Targets) -> str:
         elsewhere = not all(targets.inside(place) for place in targets.places(word, simple))
         if targets.system(word, simple) or (elsewhere and targets.secret(word, simple)):
             return "deletes files of the system or of your account"
+        if recursive and targets.apart(word, simple):
+            return "deletes a whole folder outside the workspace"
         if recursive and any(re.search(r"(?:^|/)\.git(?:/|$)", place) for place in targets.places(word, simple)):
             return "deletes the history"
     return ""

@@ -59,6 +59,10 @@ class Targets:
             if not self.inside(place)
         )
 
+    def apart(self, word: Word, simple: Simple) -> bool:
+        """Whether it is elsewhere: neither in the workspace nor among temporary files."""
+        return any(not self.inside(place) and not _SCRATCH.fullmatch(place) for place in self.places(word, simple))
+
     def plants(self, word: Word, simple: Simple) -> bool:
         """Whether writing it makes something run later, or breaks the system."""
         if self.system(word, simple) or "/" in self.places(word, simple):

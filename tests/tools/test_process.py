@@ -177,6 +177,8 @@ def test_child_environment_holds_no_secret_and_nothing_of_ours() -> None:
         "MY_OWN": "k6",
         "PATCHBAY_MODEL": "k7",
         "TEXTUAL_FPS": "240",
+        "BASH_ENV": "k8",
+        "BASH_FUNC_ls%%": "k9",
         "MONKEY": "stays",
         "TOKENIZERS_PARALLELISM": "stays",
         "KEYBOARD": "stays",
