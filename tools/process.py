@@ -63,9 +63,9 @@ def child_environment(
 ) -> dict[str, str]:
     """The environment for processes of tools: nothing of this program's own, no secrets, nothing that would wait.
 
-    Left out are the names in ``secret``, names that look like a secret's (unless in ``keep``), ``PATCHBAY_*``
-    and ``TEXTUAL*``, and what makes a shell run or mean something else; ``PATH`` keeps its absolute entries only. Pagers and editors are set to
-    ones that do not wait for a person.
+    Left out are the names in ``secret``, names that look like a secret's (unless in ``keep``), ``PATCHBAY_*`` and
+    ``TEXTUAL*``, and what makes a shell run or mean something else; ``PATH`` keeps its absolute entries only. Pagers
+    and editors are set to ones that do not wait for a person.
     """
     named, kept = frozenset(secret), frozenset(keep)
 
