@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from patchbay.app.cli.arguments import ExitCode
+from patchbay.app.rules_file import failures, read_rules
 from patchbay.app.settings import load_settings
 from patchbay.app.tui.actions import ACTIONS, key_label
 from patchbay.providers.presets import PRESETS
@@ -52,7 +53,7 @@ def test_exit_codes(readme: str) -> None:
 
 
 def test_the_settings_shown_are_read_without_a_warning(readme: str, tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    _, example = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     file = tmp_path / "config.toml"
     file.write_text(example)
     file.chmod(0o600)
@@ -61,6 +62,14 @@ def test_the_settings_shown_are_read_without_a_warning(readme: str, tmp_path: Pa
     assert settings.warnings == ()
     assert [config.problem for config in settings.provider_configs()] == ["", "", ""]
     assert set(settings.keys) <= {action.id for action in ACTIONS}
+
+
+def test_the_rules_shown_hold(readme: str, tmp_path: Path) -> None:
+    example, _ = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "rules.toml").write_text(example)
+    rules = read_rules(tmp_path / "rules.toml")
+    assert len(rules) == 2
+    assert failures(rules) == []
 
 
 @pytest.mark.parametrize("page", PAGES)

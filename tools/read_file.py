@@ -14,7 +14,7 @@ from .tool import Plan, Tool, ToolContext, ToolResult
 
 _LINE_CHARACTERS = 10_000
 _NOTE_BYTES = 320
-_MARKS_NOTE = "\n[⟨U+…⟩ stands for one control or invisible character]"
+_MARKS_NOTE = "\n[⟨U+…⟩ stands for one control or invisible character; edit takes it so]"
 
 
 class ReadArguments(BaseModel):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from .failures import ToolFailure
 from .matching import IndentationUnclear, Located, locate
 from .regions import shown_regions
+from .safe_text import unmarked
 from .text_file import Lines, as_lines
 
 _LISTED = 10
@@ -61,6 +62,8 @@ def _located(text: str, replacement: Replacement, label: str) -> Located:
         raise ToolFailure(f"{label}old_text and new_text are the same.", kind="no_change")
     try:
         located = locate(text, old, new)
+        if not located.matches and unmarked(old) != old:  # written as read shows characters that cannot be seen
+            located = locate(text, unmarked(old), unmarked(new))
     except IndentationUnclear:
         raise ToolFailure(
             f"{label}old_text is in the file with another indentation that does not carry over to new_text: "

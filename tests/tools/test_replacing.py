@@ -123,6 +123,12 @@ def test_edits_that_undo_each_other_change_nothing() -> None:
         replace_all("a\n", [Replacement(old="a", new="b"), Replacement(old="b", new="a")])
 
 
+def test_characters_are_replaced_as_read_shows_them() -> None:
+    assert edited("a = '\x1b[0m'\nb\n", "a = '⟨U+001B⟩[0m'", "a = '⟨U+001B⟩[1m'") == "a = '\x1b[1m'\nb\n"
+    assert edited("x\u202ey\n", "x⟨U+202E⟩y", "xy") == "xy\n"
+    assert edited("say ⟨U+202E⟩ aloud\n", "⟨U+202E⟩", "⟨U+202D⟩") == "say ⟨U+202D⟩ aloud\n"
+
+
 def test_everywhere() -> None:
     replaced = replace_all("foo\r\nfoo\nfoo", [Replacement(old="foo", new="x\ny", everywhere=True)])
     assert (replaced.text, replaced.places) == ("x\ny\r\nx\ny\nx\ny", 3)
