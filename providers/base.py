@@ -116,6 +116,8 @@ class ProviderStatus:
     """Cause and fix when it is offline or disabled."""
     help_url: str = ""
     """Where to get a key."""
+    server: str = ""
+    """The preset of the software that answers, where it is known: ``ollama``, ``llama.cpp``, ..."""
     paused_until: float | None = None
     """It kept failing and gets no request before this time (epoch seconds); None when it is not failing."""
 

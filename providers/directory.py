@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
 from .breaker import COOL_DOWN_S, LOCAL_COOL_DOWN_S, BreakerState, CircuitBreaker, GuardedProvider
+from .capability import ToolCalling
 from .catalogue import Catalogue
 from .demo import DEMO_MODEL
 from .discovery import Discovered, discover, inspect
@@ -20,6 +21,7 @@ from .entries import Entry, Live, heard
 from .exchanges import ExchangeLog
 from .learnt import Learnt
 from .presets import PRESETS, origin
+from .probed import Probed
 from .redact import redact
 from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
 from .suggestions import choices, closest, did_you_mean
@@ -52,11 +54,12 @@ class ProviderDirectory:
         clock: Callable[[], float] = time.time,
         log: ExchangeLog | None = None,
         learnt: Learnt | None = None,
+        probed: Probed | None = None,
     ) -> None:
         """``environ`` is read again for every request; ``config_file`` is only named in messages.
 
         ``clock`` gives epoch seconds. What opened providers exchange with their servers is kept in ``log``, and what
-        those refused in ``learnt``.
+        those refused in ``learnt``; ``probed`` is how models were found to call tools.
         """
         self._environ = environ
         self._catalogue = catalogue
@@ -67,6 +70,7 @@ class ProviderDirectory:
         self._config_file = config_file
         self._log = log
         self._learnt = Learnt() if learnt is None else learnt
+        self._probed = Probed() if probed is None else probed
         self._clock = clock
         self.on_change: Callable[[], None] = lambda: None
         """Called when a provider begins to be left alone because it keeps failing, and when it answers again."""
@@ -149,6 +153,18 @@ class ProviderDirectory:
             opened = TextTools(guarded, lambda model: self.info(ModelRef(provider=ref.provider, model=model)))
             self._opened[ref.provider] = opened
         return opened
+
+    async def probe(self, ref: ModelRef, *, max_tokens: int) -> ToolCalling:
+        """Ask a model to call a tool and keep what it does. Only the doctor does this (see ``probed``).
+
+        Raises ``ProviderConfigError`` when the provider cannot be used or its server fails.
+        """
+        provider = self.provider(ref)
+        if not isinstance(provider, TextTools):
+            return ToolCalling.UNCLEAR
+        found = await provider.probe(ref.model, max_tokens=max_tokens)
+        self._probed.add(self._endpoint(ref.provider), ref.model, found)
+        return found
 
     def failing(self, name: str) -> bool:
         """True while a provider is not asked because it kept failing."""
@@ -284,6 +300,7 @@ class ProviderDirectory:
             base_url=endpoint.base_url if endpoint else "",
             problem=entry.problem or live.problem,
             help_url=entry.preset.help_url,
+            server=live.server or entry.preset.name,
             paused_until=breaker.paused_until if (breaker := self._breakers.get(entry.name)) else None,
         )
 
@@ -304,7 +321,8 @@ class ProviderDirectory:
         if entry.endpoint is None:
             return facts
         window = entry.endpoint.window(facts.context_window, loaded=said.context_window if said else None)
-        return replace(facts, context_window=window)
+        tools = self._probed.tools(entry.endpoint, model) if facts.tools is None else facts.tools
+        return replace(facts, context_window=window, tools=tools)
 
     def _first_model(self, name: str) -> ModelRef | None:
         """A provider's model to begin with: the configured one, else the first it lists."""

@@ -46,10 +46,12 @@ class Live:
     problem: str = ""
     proxy: bool = False
     """It passes requests on to services that cost money, wherever it runs itself."""
+    server: str = ""
+    """The preset of the software it was recognised as."""
 
 
 def heard(entry: Entry, server: Discovered) -> Live:
     """The findings under the name the person uses."""
     models = tuple(replace(model, ref=replace(model.ref, provider=entry.name)) for model in server.models)
     proxy = not PRESETS[server.preset].local
-    return Live(online=Online.ONLINE, models=models, problem=server.problem, proxy=proxy)
+    return Live(online=Online.ONLINE, models=models, problem=server.problem, proxy=proxy, server=server.preset)

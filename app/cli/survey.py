@@ -3,7 +3,8 @@
 import argparse
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +14,11 @@ from ...providers.base import ModelInfo, ModelRef, Online, Price, ProviderConfig
 from ...providers.catalogue import Catalogue
 from ...providers.demo import demo_provider
 from ...providers.directory import ProviderDirectory
+from ...providers.probed import Probed
 from ...providers.redact import redact
 from ..engine.runner import Directory
+from ..kept_lessons import PROBES_FILE, KeptProbes
+from ..paths import find_paths
 from ..settings import Settings, load_settings
 
 REACH_TIMEOUT_S = 10.0
@@ -32,6 +36,23 @@ async def survey(settings: Settings, environ: Mapping[str, str], *, reach: bool 
     With ``reach`` the services that are otherwise only asked when used are asked too: with their key, for their
     list of models, which costs nothing.
     """
+    async with open_directory(settings, environ) as directory:
+        return await asked(directory, reach=reach)
+
+
+async def asked(directory: ProviderDirectory, *, reach: bool) -> tuple[ProviderStatus, ...]:
+    """``survey`` of a directory that is open already."""
+    await directory.refresh()
+    statuses = directory.statuses()
+    if reach:
+        return tuple(await asyncio.gather(*(reached(directory, status) for status in statuses)))
+    return statuses
+
+
+@asynccontextmanager
+async def open_directory(settings: Settings, environ: Mapping[str, str]) -> AsyncGenerator[ProviderDirectory, None]:
+    """Every provider of the settings, closed at the end of the block. What a probe finds is kept."""
+    probes = KeptProbes(find_paths(environ).state_folder / PROBES_FILE)
     directory = ProviderDirectory(
         settings.provider_configs(),
         environ,
@@ -39,13 +60,10 @@ async def survey(settings: Settings, environ: Mapping[str, str], *, reach: bool 
         default_provider=settings.start_provider(),
         demo=demo_provider(),
         config_file=str(settings.config_file),
+        probed=Probed(probes.read(), keep=probes.add),
     )
     try:
-        await directory.refresh()
-        statuses = directory.statuses()
-        if reach:
-            return tuple(await asyncio.gather(*(reached(directory, status) for status in statuses)))
-        return statuses
+        yield directory
     finally:
         await directory.aclose()
 
