@@ -118,6 +118,8 @@ class ProviderStatus:
     """Where to get a key."""
     last_seen: float | None = None
     """When it answered last, in seconds since the epoch, if it is offline now; None when it never did."""
+    server: str = ""
+    """The preset of the software that answers, where it is known: ``ollama``, ``llama.cpp``, ..."""
     paused_until: float | None = None
     """It kept failing and gets no request before this time (epoch seconds); None when it is not failing."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
 from .breaker import COOL_DOWN_S, LOCAL_COOL_DOWN_S, BreakerState, CircuitBreaker, GuardedProvider
+from .capability import ToolCalling
 from .catalogue import Catalogue
 from .discovery import Abilities, Discovered, inspect
 from .discovery import discover as find_servers
@@ -21,6 +22,7 @@ from .exchanges import ExchangeLog
 from .learnt import Learnt
 from .offered import demo_status, listed, model_facts, model_ids, status_of
 from .presets import PRESETS, origin
+from .probed import Probed
 from .redact import redact
 from .registry import ProviderConfig, build, choose_preset, open_provider, preset_configs
 from .suggestions import choices, did_you_mean
@@ -55,11 +57,12 @@ class ProviderDirectory:
         clock: Callable[[], float] = time.time,
         log: ExchangeLog | None = None,
         learnt: Learnt | None = None,
+        probed: Probed | None = None,
     ) -> None:
         """``environ`` is read again for every request; ``config_file`` is only named in messages.
 
         ``clock`` gives epoch seconds. What opened providers exchange with their servers is kept in ``log``, and what
-        those refused in ``learnt``.
+        those refused in ``learnt``; ``probed`` is how models were found to call tools.
         """
         self._environ = environ
         self._catalogue = catalogue
@@ -71,6 +74,7 @@ class ProviderDirectory:
         self._config_file = config_file
         self._log = log
         self._learnt = Learnt() if learnt is None else learnt
+        self._probed = Probed() if probed is None else probed
         self._clock = clock
         self.on_change: Callable[[], None] = lambda: None
         """Called when a provider begins to be left alone because it keeps failing, and when it answers again."""
@@ -161,6 +165,18 @@ class ProviderDirectory:
             opened = TextTools(guarded, lambda model: self.info(ModelRef(provider=ref.provider, model=model)))
             self._opened[ref.provider] = opened
         return opened
+
+    async def probe(self, ref: ModelRef, *, max_tokens: int) -> ToolCalling:
+        """Ask a model to call a tool and keep what it does. Only the doctor does this (see ``probed``).
+
+        Raises ``ProviderConfigError`` when the provider cannot be used or its server fails.
+        """
+        provider = self.provider(ref)
+        if not isinstance(provider, TextTools):
+            return ToolCalling.UNCLEAR
+        found = await provider.probe(ref.model, max_tokens=max_tokens)
+        self._probed.add(self._endpoint(ref.provider), ref.model, found)
+        return found
 
     def failing(self, name: str) -> bool:
         """True while a provider is not asked because it kept failing."""
@@ -286,13 +302,13 @@ class ProviderDirectory:
     def _status(self, entry: Entry) -> ProviderStatus:
         breaker = self._breakers.get(entry.name)
         paused = None if breaker is None else breaker.paused_until
-        return status_of(entry, self._live.get(entry.name), self._catalogue, paused_until=paused)
+        return status_of(entry, self._live.get(entry.name), self._catalogue, self._probed, paused_until=paused)
 
     def _model_ids(self, entry: Entry) -> tuple[str, ...]:
         return model_ids(entry, self._live.get(entry.name), self._catalogue)
 
     def _facts(self, entry: Entry, model: str) -> ModelInfo:
-        return model_facts(entry, self._live.get(entry.name), self._catalogue, model)
+        return model_facts(entry, self._live.get(entry.name), self._catalogue, self._probed, model)
 
     def _first_model(self, name: str) -> ModelRef | None:
         """A provider's model to begin with: the configured one, else the first it lists."""

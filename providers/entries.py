@@ -58,13 +58,17 @@ class Live:
     """When it answered last, in seconds since the epoch."""
     proxy: bool = False
     """It passes requests on to services that cost money, wherever it runs itself."""
+    server: str = ""
+    """The preset of the software it was recognised as."""
 
 
 def heard(entry: Entry, server: Discovered, now: float) -> Live:
     """The findings under the name the person uses, heard at an epoch time."""
     models = tuple(replace(model, ref=replace(model.ref, provider=entry.name)) for model in server.models)
     proxy = not PRESETS[server.preset].local
-    return Live(online=Online.ONLINE, models=models, problem=server.problem, seen=now, proxy=proxy)
+    return Live(
+        online=Online.ONLINE, models=models, problem=server.problem, seen=now, proxy=proxy, server=server.preset
+    )
 
 
 def gone(last: Live | None, problem: str) -> Live:

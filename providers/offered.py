@@ -7,10 +7,13 @@ from .base import FREE, ModelInfo, ModelRef, Online, Origin, Provider, ProviderC
 from .catalogue import Catalogue
 from .demo import DEMO_MODEL
 from .entries import Entry, Live
+from .probed import Probed
 from .suggestions import choices, closest
 
 
-def status_of(entry: Entry, live: Live | None, catalogue: Catalogue, *, paused_until: float | None) -> ProviderStatus:
+def status_of(
+    entry: Entry, live: Live | None, catalogue: Catalogue, probed: Probed, *, paused_until: float | None
+) -> ProviderStatus:
     """A provider and its models; ``live`` is what its server said last."""
     endpoint = entry.endpoint
     said = live or Live(online=Online.UNKNOWN)
@@ -21,12 +24,13 @@ def status_of(entry: Entry, live: Live | None, catalogue: Catalogue, *, paused_u
         origin=entry.origin,
         local=entry.local,
         online=online,
-        models=tuple(model_facts(entry, live, catalogue, model) for model in model_ids(entry, live, catalogue))
+        models=tuple(model_facts(entry, live, catalogue, probed, model) for model in model_ids(entry, live, catalogue))
         if endpoint
         else (),
         base_url=endpoint.base_url if endpoint else "",
         problem=entry.problem or said.problem,
         help_url=entry.preset.help_url,
+        server=said.server or entry.preset.name,
         last_seen=said.seen if online is Online.OFFLINE else None,
         paused_until=paused_until,
     )
@@ -55,15 +59,16 @@ def model_ids(entry: Entry, live: Live | None, catalogue: Catalogue) -> tuple[st
     return tuple(dict.fromkeys([*own, *default, *catalogue.models(entry.table)]))
 
 
-def model_facts(entry: Entry, live: Live | None, catalogue: Catalogue, model: str) -> ModelInfo:
-    """All that is known of one of its models."""
+def model_facts(entry: Entry, live: Live | None, catalogue: Catalogue, probed: Probed, model: str) -> ModelInfo:
+    """All that is known of one of its models; what a probe found counts where nobody says."""
     said = next((known for known in live.models if known.ref.model == model), None) if live else None
     local = entry.endpoint is not None and entry.endpoint.local and not (live is not None and live.proxy)
     facts = catalogue.facts(entry.name, model, local=local, table=entry.table, live=said)
     if entry.endpoint is None:
         return facts
     window = entry.endpoint.window(facts.context_window, loaded=said.context_window if said else None)
-    return replace(facts, context_window=window)
+    tools = probed.tools(entry.endpoint, model) if facts.tools is None else facts.tools
+    return replace(facts, context_window=window, tools=tools)
 
 
 def listed(ref: ModelRef, entry: Entry, live: Live | None, catalogue: Catalogue) -> ModelRef:

@@ -164,7 +164,13 @@ class TextTools:
         return AnswerParser(reader, fences=in_text, thought_first=request.model in self._thinks_first)
 
     async def _asked(self, model: str, max_tokens: int) -> ToolCalling:
-        request = ChatRequest(model=model, messages=(_PROBE_PROMPT,), tools=(_PROBE_TOOL,), max_tokens=max_tokens)
+        request = ChatRequest(
+            model=model,
+            messages=(_PROBE_PROMPT,),
+            tools=(_PROBE_TOOL,),
+            max_tokens=max_tokens,
+            context_window=self._facts(model).context_window,  # another window would make Ollama load it again
+        )
         if await _calls(self._inner.stream(request)) is True:
             return ToolCalling.NATIVE
         called = await _calls(self._rewritten(request, in_text=True))

@@ -187,6 +187,11 @@ def _models() -> argparse.ArgumentParser:
 def _doctor() -> argparse.ArgumentParser:
     parser = new_parser("patchbay doctor", "What is configured, found and reachable, and what to do next.", EXIT_CODES)
     parser.add_argument("--json", action="store_true", help="one JSON object in place of text")
+    probing = parser.add_mutually_exclusive_group()
+    probing.add_argument(
+        "--model", metavar="PROVIDER/MODEL", help="try this local model only, in place of one of each local server"
+    )
+    probing.add_argument("--no-probe", action="store_true", help="try no local model: no speed, no tool call")
     _add_settings(parser)
     return parser
 

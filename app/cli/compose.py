@@ -24,6 +24,7 @@ from ...providers.handoff import prepare
 from ...providers.learnt import Learnt
 from ...providers.messages import Message
 from ...providers.pricing import cost_of
+from ...providers.probed import Probed
 from ...providers.resilience import Resilience
 from ...tools.base import Mode
 from ...tools.checkpoints import SessionCheckpoints
@@ -36,7 +37,7 @@ from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
 from ..engine.state import SessionState
 from ..kept_catalogue import refreshed_file
-from ..kept_lessons import KeptLessons
+from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
@@ -244,6 +245,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         demo=demo,
         config_file=str(settings.config_file),
         learnt=Learnt(lessons.read(), keep=lessons.add),
+        probed=Probed(KeptProbes(paths.state_folder / PROBES_FILE).read()),
         log=log,
     )
     journal = open_journal(paths, str(folder), resume=wish.resume, session=wish.session)

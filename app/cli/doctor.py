@@ -1,4 +1,8 @@
-"""``patchbay doctor``: what is configured, what is found, what answers, and what to do next."""
+"""``patchbay doctor``: what is configured, what is found, what answers, what local models can, and what to do next.
+
+Local models are tried by asking them something (see ``local_models``); cloud models never, for that costs money. Only
+here a model is tried whether it can call tools (see ``providers.probed``).
+"""
 
 import argparse
 import asyncio
@@ -10,14 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import __version__
-from ...providers.base import Online, Origin, ProviderStatus
+from ...providers.base import ModelRef, Online, Origin, ProviderConfigError, ProviderStatus
 from ...providers.presets import PRESETS
 from ...tools.safe_text import safe_line, safe_text
 from ..paths import Paths, find_paths
 from ..settings import Settings
 from .arguments import ExitCode
 from .headless import to_json
-from .survey import prices_line, settings_of, survey
+from .local_models import Examination, LocalModel, chosen_models, local_model_lines, local_model_row
+from .survey import asked, open_directory, prices_line, settings_of
 
 _STATE = {
     Online.ONLINE: "answers",
@@ -35,6 +40,10 @@ class Diagnosis:
     settings: Settings
     paths: Paths
     statuses: tuple[ProviderStatus, ...]
+    local_models: tuple[LocalModel, ...] = ()
+    """Those that were tried."""
+    interrupted: bool = False
+    """The person ended it before all were tried."""
 
     @property
     def usable(self) -> tuple[ProviderStatus, ...]:
@@ -58,18 +67,51 @@ class Diagnosis:
 
 
 def doctor_command(options: argparse.Namespace) -> int:
-    """Print the diagnosis; 0 when something can be used, else 1. Raises SettingsError."""
+    """Print the diagnosis; 0 when something can be used, else 1. Raises SettingsError.
+
+    What is being done is told on standard error. Ctrl+C ends it with what is known, and 130.
+    """
     settings = settings_of(options)
-    diagnosis = diagnose(settings, os.environ)
+    try:
+        diagnosis = diagnose(settings, os.environ, model=options.model, probe=not options.no_probe)
+    except ProviderConfigError as problem:
+        sys.stderr.write(f"patchbay: {safe_text(str(problem))}\n")
+        return ExitCode.USAGE
     text = to_json(diagnosis_row(diagnosis)) + "\n" if options.json else diagnosis_text(diagnosis)
     sys.stdout.write(text)
+    if diagnosis.interrupted:
+        return ExitCode.INTERRUPTED
     return ExitCode.OK if diagnosis.usable else ExitCode.FAILED
 
 
-def diagnose(settings: Settings, environ: Mapping[str, str]) -> Diagnosis:
-    """Look at the settings and ask every provider."""
-    statuses = asyncio.run(survey(settings, environ, reach=True))
-    return Diagnosis(settings=settings, paths=find_paths(environ), statuses=statuses)
+def diagnose(
+    settings: Settings, environ: Mapping[str, str], *, model: str | None = None, probe: bool = True
+) -> Diagnosis:
+    """Look at the settings, ask every provider and, with ``probe``, try ``model``, else each local server's first.
+
+    Raises ``ProviderConfigError`` when ``model`` does not exist or is not local.
+    """
+    return asyncio.run(_diagnose(settings, environ, model, probe=probe))
+
+
+async def _diagnose(settings: Settings, environ: Mapping[str, str], model: str | None, *, probe: bool) -> Diagnosis:
+    async with open_directory(settings, environ) as directory:
+        statuses = await asked(directory, reach=True)
+        wished: ModelRef | None = None if model is None else directory.resolve(model)
+        examination = Examination(directory, _tell)
+        tried = await examination.all_of(chosen_models(statuses, wished)) if probe else ()
+    return Diagnosis(
+        settings=settings,
+        paths=find_paths(environ),
+        statuses=statuses,
+        local_models=tried,
+        interrupted=examination.interrupted,
+    )
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def diagnosis_text(diagnosis: Diagnosis) -> str:
@@ -83,6 +125,7 @@ def diagnosis_text(diagnosis: Diagnosis) -> str:
         *(f"warning   {safe_text(warning)}" for warning in diagnosis.settings.warnings),
         "",
         *(line for status in diagnosis.statuses for line in _provider_lines(status)),
+        *_local_lines(diagnosis.local_models),
         "",
         "Next:" if diagnosis.usable else "Nothing can be used yet. Any one of these is enough:",
         *(f"  {line}" for line in diagnosis.advice),
@@ -101,9 +144,16 @@ def diagnosis_row(diagnosis: Diagnosis) -> dict[str, Any]:
         "state_folder": str(diagnosis.paths.state_folder),
         "warnings": list(diagnosis.settings.warnings),
         "providers": [_provider_row(status) for status in diagnosis.statuses],
+        "local_models": [local_model_row(found) for found in diagnosis.local_models],
         "usable": [status.name for status in diagnosis.usable],
         "next": list(diagnosis.advice),
     }
+
+
+def _local_lines(tried: Sequence[LocalModel]) -> Sequence[str]:
+    if not tried:
+        return ()
+    return ("", "Local models, tried:", *(f"  {line}" for found in tried for line in local_model_lines(found)))
 
 
 def _provider_lines(status: ProviderStatus) -> Sequence[str]:

@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -14,10 +15,12 @@ from ...providers.base import ModelInfo, ModelRef, Online, Price, ProviderConfig
 from ...providers.catalogue import Catalogue
 from ...providers.demo import demo_provider
 from ...providers.directory import ProviderDirectory
+from ...providers.probed import Probed
 from ...providers.redact import redact
 from ...tools.safe_text import safe_text
 from ..engine.runner import Directory
 from ..kept_catalogue import refreshed_file
+from ..kept_lessons import PROBES_FILE, KeptProbes
 from ..paths import Paths, find_paths
 from ..settings import Settings, load_settings
 
@@ -50,6 +53,25 @@ async def survey(
     With ``reach`` the services that are otherwise only asked when used are asked too: with their key, for their
     list of models, which costs nothing.
     """
+    async with open_directory(settings, environ, catalogue) as directory:
+        return await asked(directory, reach=reach)
+
+
+async def asked(directory: ProviderDirectory, *, reach: bool) -> tuple[ProviderStatus, ...]:
+    """``survey`` of a directory that is open already."""
+    await directory.refresh()
+    statuses = directory.statuses()
+    if reach:
+        return tuple(await asyncio.gather(*(reached(directory, status) for status in statuses)))
+    return statuses
+
+
+@asynccontextmanager
+async def open_directory(
+    settings: Settings, environ: Mapping[str, str], catalogue: Catalogue | None = None
+) -> AsyncGenerator[ProviderDirectory, None]:
+    """Every provider of the settings, closed at the end of the block. What a probe finds is kept."""
+    probes = KeptProbes(find_paths(environ).state_folder / PROBES_FILE)
     directory = ProviderDirectory(
         settings.provider_configs(),
         environ,
@@ -57,13 +79,10 @@ async def survey(
         default_provider=settings.start_provider(),
         demo=demo_provider(),
         config_file=str(settings.config_file),
+        probed=Probed(probes.read(), keep=probes.add),
     )
     try:
-        await directory.refresh()
-        statuses = directory.statuses()
-        if reach:
-            return tuple(await asyncio.gather(*(reached(directory, status) for status in statuses)))
-        return statuses
+        yield directory
     finally:
         await directory.aclose()
 
