@@ -36,7 +36,7 @@ LEAST_TOKENS = 8
 """Fewer say nothing of a speed."""
 
 _WAKE = "Say yes."
-_COUNT = "Count from 1 to 100, in digits. Write nothing else."
+_STORY = "Tell me a long story about a lighthouse and its keeper."
 
 
 class Tried(Protocol):
@@ -144,7 +144,7 @@ class Examination:
         self._tell(f"{name}: waiting for its first word (it may have to be loaded; at most {self._timeout_s:g} s)")
         await self._measure(model, _WAKE, 1, _Findings())
         self._tell(f"{name}: measuring its speed")
-        await self._measure(model, _COUNT, SPEED_TOKENS, known)
+        await self._measure(model, _STORY, SPEED_TOKENS, known)
         self._tell(f"{name}: asking it to call a tool")
         known.tools = await self._directory.probe(model.ref, max_tokens=TOOL_TOKENS)
 
