@@ -3,7 +3,8 @@
 A program of its own, started once a session with ``python -I -S``: it imports nothing but the standard library and
 ``fences`` beside it. For each command it forks a *warden*. Whatever a command starts becomes the warden's child
 when its own parent ends (PR_SET_CHILD_SUBREAPER), with its own session and an empty environment too, so the warden
-finds everything, ends it and reaps it. When this program dies, the socket to it closes and the warden does the same.
+finds everything, ends it and reaps it. When Patchbay dies, the socket to it closes and the warden does the same; when
+a command kills its warden, this program ends what it left.
 
 A request is one byte with two descriptors: the command's socket and the pipe for its output. On the socket comes a
 line of JSON, the order (``launcher.Order``); then ``t`` asks the command to end, and closing it ends everything.
@@ -20,7 +21,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 _KILL_S = 1.5
@@ -37,24 +38,78 @@ Fence = Callable[[dict[str, Any]], list[str]]
 def main(fence: Fence, subreaper: Callable[[], None]) -> None:
     """Serve requests on standard input, a socket, until it closes."""
     requests = socket.socket(fileno=0)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the wardens
+    subreaper()  # what a warden watched comes here when a command kills the warden
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
+    wake = _woken_by_children()
+    wardens: dict[int, socket.socket] = {}
     while True:
+        ready, _, _ = select.select([requests, wake], [], [])
+        if wake in ready:
+            with contextlib.suppress(BlockingIOError):
+                os.read(wake, 4096)
+            _bury(wardens)
+        if requests not in ready:
+            continue
         data, descriptors, _, _ = socket.recv_fds(requests, 1, 2)
         if not data:
             return
-        if os.fork() == 0:
+        control, output = descriptors
+        warden = os.fork()
+        if warden == 0:
             requests.close()
-            control, output = descriptors
+            for other in wardens.values():
+                other.close()
             code = 1
             try:
                 _Warden(socket.socket(fileno=control), output, fence, subreaper).serve()
                 code = 0
             finally:
                 os._exit(code)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        wardens[warden] = socket.socket(fileno=control)
+        os.close(output)
+
+
+def _woken_by_children() -> int:
+    """A descriptor that can be read when a child has ended."""
+    wake, waker = os.pipe()
+    for end in (wake, waker):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    return wake
+
+
+def _bury(wardens: dict[int, socket.socket]) -> None:
+    """Reap wardens that ended, and end what they left; only then close their sockets, which is what is waited for."""
+    ended: list[socket.socket] = []
+    orphans = False
+    with contextlib.suppress(ChildProcessError):
+        while (child := os.waitpid(-1, os.WNOHANG))[0] != 0:
+            if (control := wardens.pop(child[0], None)) is not None:
+                ended.append(control)
+                orphans = orphans or child[1] != 0
+    if orphans:
+        _end_below(os.getpid(), kept=wardens)
+    for control in ended:
+        control.close()
+
+
+def _end_below(root: int, *, kept: Iterable[int]) -> None:
+    """Kill and reap everything below ``root`` but the processes of ``kept`` and what is below them."""
+    end = time.monotonic() + _KILL_S
+    while time.monotonic() < end:
+        spared = {*kept, *(each for one in kept for each in _descendants(one))}
+        found = [process for process in _descendants(root) if process not in spared]
+        if not found:
+            return
+        for process in found:
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.002)
+        for process in found:
+            with contextlib.suppress(OSError):  # reaped already, or the child of another
+                os.waitpid(process, os.WNOHANG)
 
 
 class _Warden:
@@ -66,11 +121,7 @@ class _Warden:
         self._control = control
         self._output = output
         self._fence = fence
-        self._wake, waker = os.pipe()
-        for end in (self._wake, waker):
-            os.set_blocking(end, False)
-        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        self._wake = _woken_by_children()
         self._main = 0
         self._status: int | None = None
         self._limit = 0
