@@ -18,7 +18,10 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = ["read", "write", "edit", "apply_patch", "bash", "grep", "glob", "list", "web_fetch", "todo"]
+NAMES = [
+    *("read", "write", "edit", "apply_patch", "bash", "bash_output", "bash_kill"),
+    *("grep", "glob", "list", "web_fetch", "todo"),
+]
 
 
 def test_the_tools_with_small_plain_schemas(bench) -> None:
@@ -160,11 +163,11 @@ async def test_a_loud_question_wants_a_word_and_offers_no_always(bench) -> None:
 
 
 async def test_auto_mode_needs_a_sandbox(bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.toolbox, "protection", lambda: "no sandbox")
+    monkeypatch.setattr(bench.toolbox._sandbox, "lacking", lambda: "this machine has no sandbox")
     assert "sandbox" in bench.toolbox.select_mode(Mode.AUTO)
     await bench.run("bash", command="touch x")
     assert len(bench.asked) == 1
-    monkeypatch.setattr(bench.toolbox, "protection", lambda: "landlock")
+    monkeypatch.setattr(bench.toolbox._sandbox, "lacking", lambda: "")
     assert bench.toolbox.select_mode(Mode.AUTO) == ""
     await bench.run("bash", command="touch y")
     assert len(bench.asked) == 1
