@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -203,6 +204,7 @@ class Commands:
     def _folder(self) -> Path:
         if self._temporary is None:
             self._temporary = Path(os.path.realpath(tempfile.mkdtemp(prefix="patchbay-")))
+            weakref.finalize(self, shutil.rmtree, self._temporary, ignore_errors=True)  # however the program ends
         return self._temporary
 
     def _unread(self, name: str) -> BoundedOutput:

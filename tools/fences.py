@@ -22,6 +22,7 @@ from collections.abc import Iterable
 from typing import Any
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 36, 38, 22, 24
 _NEWNS, _NEWIPC, _NEWUSER, _NEWNET = 0x20000, 0x8000000, 0x10000000, 0x40000000
 _BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 4096, 16384, 1 << 18, 2, 4
@@ -57,11 +58,17 @@ def become_subreaper() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+def _end_with_parent() -> None:
+    """Be killed when the warden ends before this process does. Changes of credentials undo it: the last step."""
+    _libc.prctl(_PR_SET_PDEATHSIG, 9, 0, 0, 0)
+
+
 def put_up(order: dict[str, Any]) -> list[str]:
     """Set the limits and put up the fence of an order; the layers that stand. Raises ``OSError`` when one cannot."""
     _limit(order["limits"])
     fence = order.get("fence")
     if fence is None:
+        _end_with_parent()
         return []
     layers: list[str] = []
     isolated = bool(fence["namespaces"])
@@ -73,14 +80,15 @@ def put_up(order: dict[str, Any]) -> list[str]:
         if not fence["network"]:
             _raise_loopback()
             layers.append("no-network")
-        if os.geteuid() == 0:
-            _drop_capabilities()
+    if os.geteuid() == 0:
+        _drop_capabilities()  # one of them reads other processes past every fence: CAP_PERFMON
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     if not fence["network"] and not isolated and _refuse_sockets():
         layers.append("no-network")
     tcp = bool(fence["network"]) or isolated
     private = ["/dev/shm", *(["/tmp"] if "tmp" in layers else [])] if isolated else []  # noqa: S108
     _restrict(fence, [*writable, *private], tcp_open=tcp)
+    _end_with_parent()
     return [*layers, "landlock"]
 
 

@@ -8,18 +8,19 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from .pipes import OutputPipe
-from .process import GRACE_S, ProcessEnd
+from .process import GRACE_S, MARK, ProcessEnd, kill_marked
 
 _CLOSE_S = 4.0
 """How long the warden may take to end everything; it takes 1.5 seconds at most when it runs at all."""
@@ -92,6 +93,8 @@ class Launcher:
         raises, nothing that the command started runs any more. Raises ``LaunchError`` when it cannot be started.
         """
         started = time.monotonic()
+        mark = secrets.token_hex(16)
+        order = replace(order, environment={**order.environment, MARK: mark})
         control, output = self._request()
         enough = asyncio.Event()
 
@@ -112,7 +115,9 @@ class Launcher:
                 await watched.finish()
             finally:
                 pipe.close()
-        report = watched.report()
+                report = watched.report()
+                if "lost" in report:  # the command killed its warden: what it started still bears its mark
+                    await asyncio.to_thread(kill_marked, mark)
         if "failed" in report:
             raise LaunchError(str(report["failed"]))
         return ProcessEnd(
@@ -220,4 +225,4 @@ class _Watched:
         if self._said.done() and not self._said.cancelled() and self._said.exception() is None:
             with contextlib.suppress(ValueError):
                 return cast("dict[str, Any]", json.loads(self._said.result()))
-        return {"exit": -signal.SIGKILL, "survivors": True, "layers": []}
+        return {"exit": -signal.SIGKILL, "survivors": True, "layers": [], "lost": True}

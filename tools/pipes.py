@@ -1,6 +1,7 @@
 """The output of a process, read by the event loop as it comes and never faster than others can bear."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ class OutputPipe:
         self._window_bytes = 0
         self._pause: asyncio.TimerHandle | None = None
         self._open = True
+        self._closed = asyncio.Event()
         self.last_read = self._loop.time()
         os.set_blocking(descriptor, False)
         self._loop.add_reader(descriptor, self._read)
@@ -35,12 +37,15 @@ class OutputPipe:
             silence = self._loop.time() - self.last_read
             if self._pause is None and silence >= _DRAIN_IDLE_S:
                 return
-            await asyncio.sleep(_DRAIN_IDLE_S - silence if self._pause is None else _WINDOW_S)
+            pause = _DRAIN_IDLE_S - silence if self._pause is None else _WINDOW_S
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), pause)
 
     def close(self) -> None:
         """Stop reading, whoever still holds the other end."""
         if self._open:
             self._open = False
+            self._closed.set()
             if self._pause is not None:
                 self._pause.cancel()
             self._loop.remove_reader(self._descriptor)

@@ -109,7 +109,8 @@ class Sweep:
     def _put_back(self, path: str, kept: _Kept) -> str:
         shown = self._shown(path)
         try:
-            if os.path.lexists(path) and not (stat.S_ISDIR(kept.mode) and os.path.isdir(path)):
+            still_folder = stat.S_ISDIR(kept.mode) and os.path.isdir(path) and not os.path.islink(path)
+            if os.path.lexists(path) and not still_folder:
                 self._away(path)
             _make(path, kept)
         except OSError as error:

@@ -83,14 +83,18 @@ def _woken_by_children() -> int:
 def _bury(wardens: dict[int, socket.socket]) -> None:
     """Reap wardens that ended, and end what they left; only then close their sockets, which is what is waited for."""
     ended: list[socket.socket] = []
-    orphans = False
+    killed: list[int] = []
     with contextlib.suppress(ChildProcessError):
         while (child := os.waitpid(-1, os.WNOHANG))[0] != 0:
             if (control := wardens.pop(child[0], None)) is not None:
                 ended.append(control)
-                orphans = orphans or child[1] != 0
-    if orphans:
+                if child[1] != 0:
+                    killed.append(child[0])
+    if killed:
         _end_below(os.getpid(), kept=wardens)
+    for warden in killed:
+        with contextlib.suppress(OSError):
+            os.rmdir(_group_folder(warden))
     for control in ended:
         control.close()
 
@@ -295,13 +299,18 @@ class _Cage:
                 os.rmdir(self._folder)
 
 
-def _make_group(limit: int) -> str:
+def _group_folder(warden: int) -> str:
+    """Where the control group of a warden's command is, if there is one."""
     with open("/proc/self/cgroup") as file:
         lines = [line.rstrip("\n").split(":", 2) for line in file]
     first = next((path for _, names, path in lines if "pids" in names.split(",")), None)
     second = next((path for number, _, path in lines if number == "0"), "/")
     base = f"/sys/fs/cgroup{second}" if first is None else f"/sys/fs/cgroup/pids{first}"
-    folder = f"{base.rstrip('/')}/patchbay-{os.getpid()}"
+    return f"{base.rstrip('/')}/patchbay-{warden}"
+
+
+def _make_group(limit: int) -> str:
+    folder = _group_folder(os.getpid())
     os.mkdir(folder)
     try:
         with open(f"{folder}/pids.max", "w") as file:
