@@ -47,7 +47,7 @@ async def test_read_shows_what_is_hidden_and_says_so(bench) -> None:
     assert result.content.split("\n") == [
         "1\tplain",
         "2\tx⟨U+001B⟩[31m⟨U+202E⟩y",
-        "[⟨U+…⟩ stands for one control or invisible character]",
+        "[⟨U+…⟩ stands for one control or invisible character; edit takes it so]",
     ]
     plain = await bench.run("read", path="a.txt", limit=1)
     assert "stands for" not in plain.content
