@@ -73,6 +73,8 @@ class ModelInfo:
     ref: ModelRef
     context_window: int | None = None
     """Tokens; for a local model the window it is loaded with."""
+    trained_window: int | None = None
+    """Tokens. The most a local model was made for, which a server may load it with or not."""
     max_output: int | None = None
     tools: bool | None = None
     vision: bool | None = None

@@ -144,6 +144,7 @@ def _overlaid(under: ModelInfo, over: ModelInfo) -> ModelInfo:
     return ModelInfo(
         ref=under.ref,
         context_window=under.context_window if over.context_window is None else over.context_window,
+        trained_window=under.trained_window if over.trained_window is None else over.trained_window,
         max_output=under.max_output if over.max_output is None else over.max_output,
         tools=under.tools if over.tools is None else over.tools,
         vision=under.vision if over.vision is None else over.vision,

@@ -35,7 +35,16 @@ MAX_SHOWN_MODELS = 64
 """So many Ollama models are asked for their abilities; the rest are listed without."""
 
 
-Abilities: TypeAlias = dict[tuple[str, str, str], list[str] | None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What ``/api/show`` of Ollama says of a model."""
+
+    able: tuple[str, ...] | None = None
+    """``completion``, ``tools``, ``vision``, ``thinking``; None when an older server does not say."""
+    trained_window: int | None = None
+
+
+Abilities: TypeAlias = dict[tuple[str, str, str], Shown]
 """Server, model and the digest of its weights -> what it can: asked once, since the same weights stay the same."""
 
 
@@ -197,25 +206,34 @@ async def _ollama(asker: _Asker) -> Discovered | None:
     }
     abilities = dict(zip(names, shown, strict=False))
     models = tuple(
-        _model("ollama", name, window=loaded.get(name), abilities=abilities.get(name))
+        _ollama_model(name, loaded.get(name), abilities.get(name, Shown()))
         for name in sorted(names, key=lambda name: name not in loaded)
-        if "completion" in (abilities.get(name) or ["completion"])
+        if "completion" in (abilities.get(name, Shown()).able or ["completion"])
     )
     problem = "" if models else "Ollama runs but has no model: ollama pull qwen2.5-coder:7b"
     return Discovered(preset="ollama", base_url=f"{asker.root}/v1", models=models, problem=problem)
 
 
-async def _ollama_abilities(asker: _Asker, model: str, digest: str) -> list[str] | None:
-    """``completion``, ``tools``, ``vision``, ``thinking``; None when an older server does not say."""
+async def _ollama_abilities(asker: _Asker, model: str, digest: str) -> Shown:
     key = (asker.root, model, digest)
     if digest and key in asker.abilities:
         return asker.abilities[key]
     answer = await asker.ask("/api/show", {"model": model})
-    named = as_object(answer.value).get("capabilities")
-    able = [word for word in named if isinstance(word, str)] if isinstance(named, list) else None
+    said = as_object(answer.value)
+    named = said.get("capabilities")
+    shown = Shown(
+        able=tuple(word for word in named if isinstance(word, str)) if isinstance(named, list) else None,
+        trained_window=_ollama_trained_window(as_object(said.get("model_info"))),
+    )
     if answer.status == 200:
-        asker.abilities[key] = able
-    return able
+        asker.abilities[key] = shown
+    return shown
+
+
+def _ollama_trained_window(facts: JsonObject) -> int | None:
+    """Under the name of the model's architecture: ``qwen3.context_length``."""
+    own = f"{as_text(facts.get('general.architecture'))}.context_length"
+    return _window(facts.get(own))
 
 
 async def _lm_studio(asker: _Asker) -> Discovered | None:
@@ -246,6 +264,7 @@ def _lm_studio_model(entry: JsonObject) -> ModelInfo:
     return ModelInfo(
         ref=ModelRef(provider="lm-studio", model=as_text(entry.get("key"))),
         context_window=min(windows, default=None),
+        trained_window=_window(entry.get("max_context_length")),
         tools=_flag(able.get("trained_for_tool_use")),
         vision=_flag(able.get("vision")),
         price=FREE,
@@ -258,6 +277,7 @@ def _lm_studio_v0(entry: JsonObject) -> ModelInfo:
     return ModelInfo(
         ref=ModelRef(provider="lm-studio", model=as_text(entry.get("id"))),
         context_window=window,
+        trained_window=_window(entry.get("max_context_length")),
         tools="tool_use" in able if isinstance(able, list) else None,
         vision=entry.get("type") == "vlm",
         price=FREE,
@@ -279,6 +299,7 @@ async def _llama_cpp(asker: _Asker) -> Discovered | None:
         ModelInfo(
             ref=ModelRef(provider="llama.cpp", model=name),
             context_window=_window(settings.get("n_ctx")) or _window(as_object(entry.get("meta")).get("n_ctx")),
+            trained_window=_window(as_object(entry.get("meta")).get("n_ctx_train")),
             tools=_flag(caps.get("supports_tools")),
             vision=_flag(modes.get("vision")),
             price=FREE,
@@ -335,13 +356,14 @@ _RECOGNISERS: dict[str, _Recogniser] = {
 }
 
 
-def _model(provider: str, name: str, *, window: int | None, abilities: list[str] | None) -> ModelInfo:
+def _ollama_model(name: str, window: int | None, shown: Shown) -> ModelInfo:
     """A free model with the abilities the server lists; all unknown when it lists none."""
-    able = (None, None, None) if abilities is None else tuple(w in abilities for w in ("tools", "vision", "thinking"))
+    able = (None, None, None) if shown.able is None else tuple(w in shown.able for w in ("tools", "vision", "thinking"))
     tools, vision, thinking = able
     return ModelInfo(
-        ref=ModelRef(provider=provider, model=name),
+        ref=ModelRef(provider="ollama", model=name),
         context_window=window,
+        trained_window=shown.trained_window,
         tools=tools,
         vision=vision,
         thinking=thinking,

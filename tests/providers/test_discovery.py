@@ -40,7 +40,9 @@ def show(request: httpx.Request) -> httpx.Response:
         "nomic-embed-text": ["embedding"],
     }
     model = json.loads(request.content)["model"]
-    return httpx.Response(200, json={"capabilities": abilities[model]} if model in abilities else {})
+    facts = {"general.architecture": "qwen3", "qwen3.context_length": 40960, "clip.context_length": 77}
+    more = {"model_info": facts} if model == "qwen3:8b" else {}
+    return httpx.Response(200, json={"capabilities": abilities[model], **more} if model in abilities else {})
 
 
 OLLAMA: Routes = {
@@ -112,6 +114,23 @@ LITELLM: Routes = {
 def facts(found: Discovered | None) -> list[tuple[object, ...]]:
     assert found is not None
     return [(m.ref.model, m.context_window, m.tools, m.vision, m.thinking) for m in found.models]
+
+
+@pytest.mark.parametrize(
+    ("port", "routes", "trained"),
+    [
+        (11434, OLLAMA, {"qwen3:8b": 40960, "llava:7b": None, "old:1b": None}),
+        (1234, LM_STUDIO, {"idle": 131_072, "coder": 262_144}),
+        (1234, LM_STUDIO_OLD, {"idle": 4096, "seer": 8192}),
+        (8080, LLAMA_CPP, {"tiny": 2048}),
+        (8000, VLLM, {"Qwen/Qwen3-Coder": None}),
+    ],
+)
+async def test_what_a_model_was_made_for_is_no_window_it_has(
+    port: int, routes: Routes, trained: dict[str, int | None]
+) -> None:
+    (found,) = await discover(transport=serving((port, routes)))
+    assert {model.ref.model: model.trained_window for model in found.models} == trained
 
 
 async def test_all_five_at_once() -> None:
