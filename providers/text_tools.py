@@ -20,7 +20,16 @@ from dataclasses import replace
 from .base import ModelInfo, Provider, ProviderConfigError
 from .blocks import make_call_id
 from .capability import ToolCalling, few, refuses_tools, why_small
-from .events import Notice, ResponseEnd, ResponseError, ResponseEvent, ResponseStart, StopReason, ToolCallEnd
+from .events import (
+    ErrorKind,
+    Notice,
+    ResponseEnd,
+    ResponseError,
+    ResponseEvent,
+    ResponseStart,
+    StopReason,
+    ToolCallEnd,
+)
 from .messages import ChatRequest, TextBlock, ToolResultMessage, ToolSpec, UserMessage
 from .text_tools_answer import RewrittenAnswer
 from .text_tools_calls import CallReader
@@ -127,8 +136,8 @@ class TextTools:
     async def probe(self, model: str, *, max_tokens: int = PROBE_TOKENS) -> ToolCalling:
         """Find out how a model calls tools, by asking it to: once, later calls give the same answer.
 
-        A model that calls tools only in text is treated so from then on. Raises ``ProviderConfigError`` when the
-        server does not answer.
+        A model that calls tools only in text is treated so from then on; so is one whose server fails, twice, only
+        when it is given tools. Raises ``ProviderConfigError`` when the server does not answer.
         """
         if model not in self._probed:
             found = self._probed[model] = await self._asked(model, max_tokens)
@@ -171,16 +180,25 @@ class TextTools:
             max_tokens=max_tokens,
             context_window=self._facts(model).context_window,  # another window would make Ollama load it again
         )
-        if await _calls(self._inner.stream(request)) is True:
+        native = await _called(self._inner.stream(request))
+        if _is_server_error(native):  # was it only busy, or can it not read what its model calls (llama.cpp: 500)?
+            native = await _called(self._inner.stream(request))
+        if native is True:
             return ToolCalling.NATIVE
-        called = await _calls(self._rewritten(request, in_text=True))
-        if called is None:
-            return ToolCalling.UNCLEAR
-        return ToolCalling.TEXT if called else ToolCalling.NONE
+        if isinstance(native, ResponseError) and not _is_server_error(native):
+            raise ProviderConfigError(native.message)
+        called = await _called(self._rewritten(request, in_text=True))
+        match called:
+            case ResponseError(message=message):
+                raise ProviderConfigError(message)
+            case None:
+                return ToolCalling.UNCLEAR
+            case _:
+                return ToolCalling.TEXT if called else ToolCalling.NONE
 
 
-async def _calls(events: AsyncIterator[ResponseEvent]) -> bool | None:
-    """Whether an answer has a call; None when it was cut before one. Raises ``ProviderConfigError``."""
+async def _called(events: AsyncIterator[ResponseEvent]) -> bool | ResponseError | None:
+    """Whether an answer has a call; None when it was cut before one, the error when it failed otherwise."""
     called = False
     async with _closing(events):
         async for event in events:
@@ -188,12 +206,16 @@ async def _calls(events: AsyncIterator[ResponseEvent]) -> bool | None:
                 case ToolCallEnd():
                     called = True
                 case ResponseError() if not refuses_tools(event):
-                    raise ProviderConfigError(event.message)
+                    return event
                 case ResponseEnd(stop_reason=StopReason.MAX_TOKENS) if not called:
                     return None
                 case _:
                     pass
     return called
+
+
+def _is_server_error(found: bool | ResponseError | None) -> bool:
+    return isinstance(found, ResponseError) and found.kind is ErrorKind.SERVER_ERROR
 
 
 @asynccontextmanager

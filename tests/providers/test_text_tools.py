@@ -390,6 +390,7 @@ def test_any_chunks_give_a_lawful_stream_and_the_same_answer(
 # --- the probe ----------------------------------------------------------------------------------------------------
 
 ADD = '```json\n{"tool": "add", "args": {"a": 17, "b": 25}}\n```'
+CRASH = fail(ErrorKind.SERVER_ERROR, "here: output does not match the expected format", status=500)
 NATIVE = answer(tool_call("c", "add", {"a": 17, "b": 25}), end(StopReason.TOOL_CALLS))
 
 
@@ -401,6 +402,10 @@ NATIVE = answer(tool_call("c", "add", {"a": 17, "b": 25}), end(StopReason.TOOL_C
         ((answer(text("42"), end()), answer(text(ADD), end())), ToolCalling.TEXT),
         ((answer(text("42"), end()), answer(text("42"), end())), ToolCalling.NONE),
         ((answer(text("Let me"), end(StopReason.MAX_TOKENS)),) * 2, ToolCalling.UNCLEAR),
+        # a server that was busy once, and ones that cannot read what their models call
+        ((CRASH, NATIVE), ToolCalling.NATIVE),
+        ((CRASH, CRASH, answer(text(ADD), end())), ToolCalling.TEXT),
+        ((CRASH, CRASH, answer(text("42"), end())), ToolCalling.NONE),
     ],
 )
 async def test_the_probe(steps: tuple[Step, ...], found: ToolCalling) -> None:
@@ -422,6 +427,14 @@ async def test_what_the_probe_found_is_used() -> None:
 async def test_a_server_that_fails_is_not_probed() -> None:
     setting = Setting(fail(ErrorKind.NETWORK, "here: nobody answers"), NATIVE)
     with pytest.raises(ProviderConfigError, match="nobody answers"):
+        await setting.provider.probe("m")
+    assert await setting.provider.probe("m") is ToolCalling.NATIVE
+
+
+@pytest.mark.parametrize("steps", [(CRASH, CRASH, CRASH), (CRASH, fail(ErrorKind.NETWORK, "here: output lost"))])
+async def test_a_server_that_fails_in_every_way_teaches_nothing(steps: tuple[Step, ...]) -> None:
+    setting = Setting(*steps, NATIVE)
+    with pytest.raises(ProviderConfigError, match="here: output"):
         await setting.provider.probe("m")
     assert await setting.provider.probe("m") is ToolCalling.NATIVE
 
