@@ -191,6 +191,7 @@ def _doctor() -> argparse.ArgumentParser:
     probing.add_argument(
         "--model", metavar="PROVIDER/MODEL", help="try this local model only, in place of one of each local server"
     )
+    probing.add_argument("--all", action="store_true", help="try all models of each local server: may take long")
     probing.add_argument("--no-probe", action="store_true", help="try no local model: no speed, no tool call")
     _add_settings(parser)
     return parser

@@ -15,6 +15,7 @@ from typing import Any
 
 from ... import __version__
 from ...providers.base import ModelRef, Online, Origin, ProviderConfigError, ProviderStatus
+from ...providers.exchanges import ExchangeLog
 from ...providers.presets import PRESETS
 from ...tools.safe_text import safe_line, safe_text
 from ..paths import Paths, find_paths
@@ -73,7 +74,7 @@ def doctor_command(options: argparse.Namespace) -> int:
     """
     settings = settings_of(options)
     try:
-        diagnosis = diagnose(settings, os.environ, model=options.model, probe=not options.no_probe)
+        diagnosis = diagnose(settings, os.environ, model=options.model, every=options.all, probe=not options.no_probe)
     except ProviderConfigError as problem:
         sys.stderr.write(f"patchbay: {safe_text(str(problem))}\n")
         return ExitCode.USAGE
@@ -85,21 +86,30 @@ def doctor_command(options: argparse.Namespace) -> int:
 
 
 def diagnose(
-    settings: Settings, environ: Mapping[str, str], *, model: str | None = None, probe: bool = True
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    model: str | None = None,
+    every: bool = False,
+    probe: bool = True,
 ) -> Diagnosis:
     """Look at the settings, ask every provider and, with ``probe``, try ``model``, else each local server's first.
 
-    Raises ``ProviderConfigError`` when ``model`` does not exist or is not local.
+    With ``every`` all models of local servers are tried. Raises ``ProviderConfigError`` when ``model`` does not exist
+    or is not local.
     """
-    return asyncio.run(_diagnose(settings, environ, model, probe=probe))
+    return asyncio.run(_diagnose(settings, environ, model, every=every, probe=probe))
 
 
-async def _diagnose(settings: Settings, environ: Mapping[str, str], model: str | None, *, probe: bool) -> Diagnosis:
-    async with open_directory(settings, environ) as directory:
+async def _diagnose(
+    settings: Settings, environ: Mapping[str, str], model: str | None, *, every: bool, probe: bool
+) -> Diagnosis:
+    log = ExchangeLog()
+    async with open_directory(settings, environ, log=log) as directory:
         statuses = await asked(directory, reach=True)
         wished: ModelRef | None = None if model is None else directory.resolve(model)
-        examination = Examination(directory, _tell)
-        tried = await examination.all_of(chosen_models(statuses, wished)) if probe else ()
+        examination = Examination(directory, _tell, last_reply=lambda: last_reply(log))
+        tried = await examination.all_of(chosen_models(statuses, wished, every=every)) if probe else ()
     return Diagnosis(
         settings=settings,
         paths=find_paths(environ),
@@ -107,6 +117,13 @@ async def _diagnose(settings: Settings, environ: Mapping[str, str], model: str |
         local_models=tried,
         interrupted=examination.interrupted,
     )
+
+
+def last_reply(log: ExchangeLog) -> str:
+    """The reply to the last request as it came over the wire; empty before the first."""
+    kept = log.index()
+    last = log.exchange(kept[-1][0]) if kept else None
+    return "" if last is None else last.response_body
 
 
 def _tell(line: str) -> None:

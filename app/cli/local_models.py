@@ -6,37 +6,21 @@ processors), each within a time. What is known when time is up, or when the pers
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ...providers.base import ModelInfo, ModelRef, Online, Origin, Provider, ProviderConfigError, ProviderStatus
 from ...providers.capability import ToolCalling
-from ...providers.events import (
-    ResponseEnd,
-    ResponseError,
-    ResponseEvent,
-    TextDelta,
-    ThinkingDelta,
-    UsageUpdate,
-)
-from ...providers.messages import ChatRequest, TextBlock, UserMessage
 from ...providers.redact import redact
 from ...tools.safe_text import safe_line
 from .local_fixes import fixes
+from .local_speed import Speeds, Stopwatch
 
 MODEL_TIMEOUT_S = 60.0
 """The longest one model is tried."""
-SPEED_TOKENS = 64
-"""How much a model writes for its speed to be measured."""
 TOOL_TOKENS = 512
 """How much it may write before the tool call: some think first."""
-LEAST_TOKENS = 8
-"""Fewer say nothing of a speed."""
-
-_WAKE = "Say yes."
-_STORY = "Tell me a long story about a lighthouse and its keeper."
 
 
 class Tried(Protocol):
@@ -59,16 +43,20 @@ class LocalModel:
     server: str
     """The preset of what it runs on."""
     tools: ToolCalling | None = None
-    tokens_per_s: float | None = None
-    first_token_s: float | None = None
-    """Seconds, for a short prompt and a loaded model."""
+    speeds: Speeds = field(default_factory=Speeds)
     problem: str = ""
     """Why not all was found out, in a whole sentence."""
 
     @property
     def fix(self) -> tuple[str, ...]:
         """What to do, worst first; nothing for a model that is fit for work."""
-        found = fixes(self.server, self.model, tools=self.tools, tokens_per_s=self.tokens_per_s)
+        found = fixes(
+            self.server,
+            self.model,
+            tools=self.tools,
+            tokens_per_s=self.speeds.tokens_per_s,
+            prompt_tokens_per_s=self.speeds.prompt_tokens_per_s,
+        )
         return (self.problem, *found) if self.problem else found
 
 
@@ -77,14 +65,13 @@ class _Findings:
     """What is known so far: it outlives the time that ran out."""
 
     tools: ToolCalling | None = None
-    tokens_per_s: float | None = None
-    first_token_s: float | None = None
+    speeds: Speeds = field(default_factory=Speeds)
 
 
 class Examination:
     """Tries models one after the other.
 
-    ``tell`` is given one line on what is being done; ``clock`` gives seconds.
+    ``tell`` is given one line on what is being done; ``clock`` and ``last_reply`` are the stopwatch's.
     """
 
     def __init__(
@@ -94,11 +81,13 @@ class Examination:
         *,
         timeout_s: float = MODEL_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
+        last_reply: Callable[[], str] = str,
     ) -> None:
         self._directory = directory
         self._tell = tell
         self._timeout_s = timeout_s
         self._clock = clock
+        self._last_reply = last_reply
         self.interrupted = False
         """The person had enough."""
 
@@ -133,58 +122,36 @@ class Examination:
             model=model,
             server=status.server or status.dialect,
             tools=known.tools,
-            tokens_per_s=known.tokens_per_s,
-            first_token_s=known.first_token_s,
+            speeds=known.speeds,
             problem=problem,
         )
 
     async def _try(self, model: ModelInfo, known: _Findings) -> None:
         """The quickest answer first, so that a slow model still gives the most telling figure."""
         name = safe_line(str(model.ref))
+        provider = self._directory.provider(model.ref)
+        stopwatch = Stopwatch(provider, model, clock=self._clock, last_reply=self._last_reply)
         self._tell(f"{name}: waiting for its first word (it may have to be loaded; at most {self._timeout_s:g} s)")
-        await self._measure(model, _WAKE, 1, _Findings())
+        await stopwatch.wake()
         self._tell(f"{name}: measuring its speed")
-        await self._measure(model, _STORY, SPEED_TOKENS, known)
+        await stopwatch.write(known.speeds)
         self._tell(f"{name}: asking it to call a tool")
         known.tools = await self._directory.probe(model.ref, max_tokens=TOOL_TOKENS)
-
-    async def _measure(self, model: ModelInfo, prompt: str, max_tokens: int, known: _Findings) -> None:
-        """Time one answer. Raises ``ProviderConfigError`` when the server fails."""
-        request = ChatRequest(
-            model=model.ref.model,
-            messages=(UserMessage(blocks=(TextBlock(text=prompt),)),),
-            max_tokens=max_tokens,
-            context_window=model.context_window,
-            thinks=model.thinking,
-        )
-        began, first, tokens = self._clock(), None, None
-        async with _closed_after(self._directory.provider(model.ref).stream(request)) as events:
-            async for event in events:
-                match event:
-                    case TextDelta() | ThinkingDelta() if first is None:
-                        first = self._clock()
-                        known.first_token_s = first - began
-                    case UsageUpdate(usage=usage):
-                        tokens = usage.output_tokens
-                    case ResponseError(message=message):
-                        raise ProviderConfigError(message)
-                    case ResponseEnd() if first is not None and tokens is not None and tokens >= LEAST_TOKENS:
-                        took = self._clock() - first
-                        known.tokens_per_s = (tokens - 1) / took if took > 0 else None
-                    case _:
-                        pass
+        self._tell(f"{name}: having it read a long prompt")
+        await stopwatch.read(known.speeds)
 
 
 def chosen_models(
-    statuses: Sequence[ProviderStatus], wished: ModelRef | None = None
+    statuses: Sequence[ProviderStatus], wished: ModelRef | None = None, *, every: bool = False
 ) -> tuple[tuple[ProviderStatus, ModelInfo], ...]:
     """The models to try: of each local server that answers its first, which is a loaded one, or the one wished for.
 
-    Raises ``ProviderConfigError`` when the wished model is none that may be tried, saying why.
+    With ``every`` all of each server. Raises ``ProviderConfigError`` when the wished model is none that may be tried,
+    saying why.
     """
     if wished is None:
-        firsts = ((status, _first(status)) for status in statuses if _is_local(status))
-        return tuple((status, model) for status, model in firsts if model is not None)
+        most = None if every else 1
+        return tuple((status, model) for status in statuses for model in _local(status)[:most])
     status = next((each for each in statuses if each.name == wished.provider), None)
     if status is None or status.origin is Origin.DEMO or not status.local:
         raise ProviderConfigError(f"{wished} is no local model: only those are tried, for others cost money.")
@@ -203,12 +170,11 @@ def may_be_tried(model: ModelInfo) -> bool:
     return model.price is not None and model.price.free and tag != "cloud" and not tag.endswith("-cloud")
 
 
-def _is_local(status: ProviderStatus) -> bool:
-    return status.local and status.online is Online.ONLINE and status.origin is not Origin.DEMO
-
-
-def _first(status: ProviderStatus) -> ModelInfo | None:
-    return next((model for model in status.models if may_be_tried(model)), None)
+def _local(status: ProviderStatus) -> tuple[ModelInfo, ...]:
+    """What may be tried of a provider; nothing of one that is no local server, or does not answer."""
+    if not status.local or status.online is not Online.ONLINE or status.origin is Origin.DEMO:
+        return ()
+    return tuple(model for model in status.models if may_be_tried(model))
 
 
 def local_model_row(found: LocalModel) -> dict[str, Any]:
@@ -217,24 +183,35 @@ def local_model_row(found: LocalModel) -> dict[str, Any]:
         "provider": found.model.ref.provider,
         "model": found.model.ref.model,
         "window": found.model.context_window,
+        "trained_window": found.model.trained_window,
         "tools": "unknown" if found.tools in (None, ToolCalling.UNCLEAR) else found.tools.value,
-        "tokens_per_s": _rounded(found.tokens_per_s),
-        "first_token_s": _rounded(found.first_token_s),
+        "prompt_tokens_per_s": _rounded(found.speeds.prompt_tokens_per_s),
+        "tokens_per_s": _rounded(found.speeds.tokens_per_s),
+        "first_token_s": _rounded(found.speeds.first_token_s),
         "fix": list(found.fix),
     }
 
 
 def local_model_lines(found: LocalModel) -> tuple[str, ...]:
     """For a person: one line of facts and one a fix."""
-    window = found.model.context_window
+    speeds = found.speeds
     facts = (
-        "window unknown" if window is None else f"window {window:,} tokens",
+        _window_words(found.model),
         _TOOLS[found.tools],
-        "speed unknown" if found.tokens_per_s is None else f"{found.tokens_per_s:.1f} tokens/s",
-        "first token unknown" if found.first_token_s is None else f"first token after {found.first_token_s:.2f} s",
+        "speed unknown" if speeds.tokens_per_s is None else f"writes {speeds.tokens_per_s:.1f} tokens/s",
+        *(() if speeds.prompt_tokens_per_s is None else (f"reads {speeds.prompt_tokens_per_s:.0f} tokens/s",)),
+        "first token unknown" if speeds.first_token_s is None else f"first token after {speeds.first_token_s:.2f} s",
     )
     head = f"{safe_line(str(found.model.ref))}: {', '.join(facts)}"
     return (head, *(f"    fix: {safe_line(line)}" for line in found.fix))
+
+
+def _window_words(model: ModelInfo) -> str:
+    window, trained = model.context_window, model.trained_window
+    if window is None:
+        return "window unknown"
+    more = f" (made for {trained:,})" if trained is not None and trained != window else ""
+    return f"window {window:,} tokens{more}"
 
 
 _TOOLS: dict[ToolCalling | None, str] = {
@@ -248,13 +225,3 @@ _TOOLS: dict[ToolCalling | None, str] = {
 
 def _rounded(figure: float | None) -> float | None:
     return None if figure is None else round(figure, 3)
-
-
-@asynccontextmanager
-async def _closed_after(events: AsyncIterator[ResponseEvent]) -> AsyncGenerator[AsyncIterator[ResponseEvent], None]:
-    """The stream, closed at the end of the block: a server stops writing for nobody."""
-    try:
-        yield events
-    finally:
-        if isinstance(events, AsyncGenerator):
-            await events.aclose()

@@ -15,6 +15,7 @@ from ...providers.base import ModelInfo, ModelRef, Online, Price, ProviderConfig
 from ...providers.catalogue import Catalogue
 from ...providers.demo import demo_provider
 from ...providers.directory import ProviderDirectory
+from ...providers.exchanges import ExchangeLog
 from ...providers.probed import Probed
 from ...providers.redact import redact
 from ...tools.safe_text import safe_text
@@ -68,9 +69,15 @@ async def asked(directory: ProviderDirectory, *, reach: bool) -> tuple[ProviderS
 
 @asynccontextmanager
 async def open_directory(
-    settings: Settings, environ: Mapping[str, str], catalogue: Catalogue | None = None
+    settings: Settings,
+    environ: Mapping[str, str],
+    catalogue: Catalogue | None = None,
+    log: ExchangeLog | None = None,
 ) -> AsyncGenerator[ProviderDirectory, None]:
-    """Every provider of the settings, closed at the end of the block. What a probe finds is kept."""
+    """Every provider of the settings, closed at the end of the block. What a probe finds is kept.
+
+    ``log`` gets to see what goes over the wire.
+    """
     probes = KeptProbes(find_paths(environ).state_folder / PROBES_FILE)
     directory = ProviderDirectory(
         settings.provider_configs(),
@@ -79,6 +86,7 @@ async def open_directory(
         default_provider=settings.start_provider(),
         demo=demo_provider(),
         config_file=str(settings.config_file),
+        log=log,
         probed=Probed(probes.read(), keep=probes.add),
     )
     try:

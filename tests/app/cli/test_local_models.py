@@ -3,13 +3,14 @@
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from patchbay.app.cli import doctor
@@ -23,6 +24,7 @@ from patchbay.app.cli.local_models import (
     local_model_row,
     may_be_tried,
 )
+from patchbay.app.cli.local_speed import Speeds
 from patchbay.app.paths import Paths
 from patchbay.app.settings import load_settings
 from patchbay.providers.base import (
@@ -37,10 +39,16 @@ from patchbay.providers.base import (
     ProviderStatus,
 )
 from patchbay.providers.capability import ToolCalling
+from patchbay.providers.catalogue import Catalogue
+from patchbay.providers.directory import ProviderDirectory
 from patchbay.providers.events import ErrorKind, ResponseEvent, StopReason
+from patchbay.providers.exchanges import ExchangeLog
 from patchbay.providers.messages import ChatRequest
+from patchbay.providers.probed import Probed, ProbedModel
+from patchbay.providers.registry import ProviderConfig
 from patchbay.providers.scripted import ScriptedProvider, Step, answer, end, fail, start, text, tool_call, usage
 from patchbay.providers.text_tools import TextTools
+from support.wire import sse
 
 MODEL = ModelInfo(ref=ModelRef(provider="here", model="m"), context_window=32_768, price=FREE)
 HERE = ProviderStatus(
@@ -61,6 +69,7 @@ COUNTED = answer(text("1, 2, 3"), usage(output_tokens=41), end())
 CALLED = answer(tool_call("c", "add", {"a": 17, "b": 25}), end(StopReason.TOOL_CALLS))
 WRITTEN = answer(text('```json\n{"tool": "add", "args": {"a": 17, "b": 25}}\n```'), end())
 TALK = answer(text("It is 42."), end())
+READ = answer(text("Yes"), usage(input_tokens=500, output_tokens=1), end(StopReason.MAX_TOKENS))
 BROKEN = fail(ErrorKind.SERVER_ERROR, "here: out of memory \x1b[2J", status=500)
 
 
@@ -69,6 +78,17 @@ async def stalls(request: ChatRequest) -> AsyncGenerator[ResponseEvent, None]:
     for event in start():
         yield event
     await asyncio.Event().wait()
+
+
+class Streamed(httpx.AsyncByteStream):
+    """A reply as it comes from a server: in pieces, which the log gets to see."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for at in range(0, len(self._body), 40):
+            yield self._body[at : at + 40]
 
 
 class Here:
@@ -109,41 +129,74 @@ async def tried(*steps: Step, timeout_s: float = 30.0) -> LocalModel:
 async def test_what_a_model_does_when_told_to_call_a_tool(
     steps: tuple[Step, ...], tools: ToolCalling, word: str
 ) -> None:
-    found = await tried(YES, COUNTED, *steps)
+    found = await tried(YES, COUNTED, *steps, READ)
     assert (found.tools, found.problem) == (tools, "")
     assert (local_model_row(found)["tools"], bool(found.fix)) == (word, tools is not ToolCalling.NATIVE)
 
 
 async def test_speed_is_the_servers_count_over_the_time_after_the_first_token() -> None:
-    found = await tried(YES, COUNTED, CALLED)  # the clock ticks a second at the request, the first token and the end
-    assert (found.first_token_s, found.tokens_per_s) == (1.0, 40.0)
+    found = await tried(YES, COUNTED, CALLED, READ)  # the clock ticks at the request, the first token and the end
+    assert (found.speeds.first_token_s, found.speeds.tokens_per_s) == (1.0, 40.0)
+    assert found.speeds.prompt_tokens_per_s == 500.0
+
+
+async def test_over_http_the_servers_own_figures_count_and_the_finding_is_kept() -> None:
+    """Through directory, dialect and log, as the doctor does it."""
+    timings = {"prompt_n": 400, "prompt_ms": 100, "predicted_n": 30, "predicted_ms": 100}
+    said = sse(
+        {"choices": [{"delta": {"content": "Once"}, "finish_reason": "length"}]},
+        {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 30}, "timings": timings},
+        done=True,
+    )
+    called = {"index": 0, "id": "c", "function": {"name": "add", "arguments": '{"a": 17, "b": 25}'}}
+    calls = sse({"choices": [{"delta": {"tool_calls": [called]}, "finish_reason": "tool_calls"}]}, done=True)
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Streamed(calls if "tools" in json.loads(request.content) else said))
+
+    kept: list[ProbedModel] = []
+    log = ExchangeLog()
+    directory = ProviderDirectory(
+        [ProviderConfig(name="here", preset="custom", base_url="http://127.0.0.1:9/v1")],
+        {},
+        Catalogue({}),
+        transport=httpx.MockTransport(reply),
+        log=log,
+        probed=Probed(keep=kept.append),
+    )
+    examination = Examination(directory, lambda line: None, last_reply=lambda: doctor.last_reply(log))
+    (found,) = await examination.all_of([(HERE, MODEL)])
+    assert (found.tools, found.problem) == (ToolCalling.NATIVE, "")
+    assert (found.speeds.tokens_per_s, found.speeds.prompt_tokens_per_s) == (300.0, 4000.0)
+    assert [(each.model, each.tools) for each in kept] == [("m", ToolCalling.NATIVE)]
+    await directory.aclose()
 
 
 async def test_without_usage_or_with_a_few_tokens_no_speed_is_told() -> None:
     for said in (answer(text("1, 2"), end()), answer(text("1"), usage(output_tokens=3), end())):
-        found = await tried(YES, said, CALLED)
-        assert (found.first_token_s, found.tokens_per_s) == (1.0, None)
+        found = await tried(YES, said, CALLED, YES)
+        assert found.speeds == Speeds(first_token_s=1.0)
 
 
 async def test_the_window_goes_along_so_that_the_model_is_not_loaded_anew() -> None:
-    here = Here(YES, COUNTED, TALK, WRITTEN)
+    here = Here(YES, COUNTED, TALK, WRITTEN, READ)
     await Examination(here, lambda line: None).all_of([(HERE, MODEL)])
-    assert [request.context_window for request in here.inner.requests] == [32_768] * 4
+    assert [request.context_window for request in here.inner.requests] == [32_768] * 5
 
 
 async def test_a_server_error_is_told_and_what_was_found_before_is_kept() -> None:
-    found = await tried(YES, COUNTED, BROKEN)
-    assert (found.tools, found.tokens_per_s) == (None, 40.0)
+    found = await tried(YES, COUNTED, BROKEN, BROKEN, BROKEN)
+    assert (found.tools, found.speeds.tokens_per_s) == (None, 40.0)
     assert found.fix[0].startswith("The server failed: here: out of memory")
     assert all("\x1b" not in line for line in local_model_lines(found))
-    assert (await tried(BROKEN)).first_token_s is None
+    assert (await tried(BROKEN)).speeds == Speeds()
 
 
 @pytest.mark.parametrize("before", [(), (YES, COUNTED)])
 async def test_a_stall_is_bounded(before: tuple[Step, ...]) -> None:
     found = await asyncio.wait_for(tried(*before, stalls, timeout_s=0.2), 10)
     assert "within 0.2 s" in found.problem
-    assert found.tokens_per_s == (40.0 if before else None)
+    assert found.speeds.tokens_per_s == (40.0 if before else None)
     assert local_model_row(found)["tools"] == "unknown"
 
 
@@ -160,14 +213,14 @@ async def test_ctrl_c_ends_it_with_what_is_known() -> None:
     task.cancel()
     (found,) = await task
     assert examination.interrupted
-    assert (found.tokens_per_s, found.problem) == (40.0, "Interrupted before all was found out.")
+    assert (found.speeds.tokens_per_s, found.problem) == (40.0, "Interrupted before all was found out.")
 
 
 async def test_it_tells_what_it_is_doing() -> None:
     told: list[str] = []
     odd = replace(MODEL, ref=ModelRef(provider="here", model="m\x1b[2J"))
-    await Examination(Here(YES, COUNTED, CALLED), told.append).all_of([(HERE, odd)])
-    assert len(told) == 3 and all(line.startswith("here/m") and "\x1b" not in line for line in told)
+    await Examination(Here(YES, COUNTED, CALLED, READ), told.append).all_of([(HERE, odd)])
+    assert len(told) == 4 and all(line.startswith("here/m") and "\x1b" not in line for line in told)
 
 
 # --- which are tried ----------------------------------------------------------------------------------------------
@@ -181,6 +234,7 @@ def test_one_of_each_local_server_and_never_one_that_costs_money() -> None:
     proxy = replace(HERE, name="proxy", models=(replace(MODEL, price=None),))
     assert chosen_models((CLOUD, two, offline, proxy, DEMO)) == ((two, MODEL),)
     assert chosen_models((two,), other.ref) == ((two, other),)
+    assert chosen_models((CLOUD, two, offline, proxy, DEMO), every=True) == ((two, MODEL), (two, other))
 
 
 @pytest.mark.parametrize("name", ["glm-4.6:cloud", "gpt-oss:120b-cloud"])
@@ -206,7 +260,12 @@ def test_a_model_that_may_not_be_tried_says_why(status: ProviderStatus, why: str
 # --- as told ------------------------------------------------------------------------------------------------------
 
 
-FOUND = LocalModel(model=MODEL, server="llama.cpp", tools=ToolCalling.TEXT, tokens_per_s=12.34567, first_token_s=0.25)
+FOUND = LocalModel(
+    model=replace(MODEL, trained_window=131_072),
+    server="llama.cpp",
+    tools=ToolCalling.TEXT,
+    speeds=Speeds(first_token_s=0.25, tokens_per_s=12.34567, prompt_tokens_per_s=250.5),
+)
 
 
 def test_as_text_and_as_json(tmp_path: Path) -> None:
@@ -214,7 +273,8 @@ def test_as_text_and_as_json(tmp_path: Path) -> None:
     paths = Paths(config_file=settings.config_file, state_folder=tmp_path)
     diagnosis = Diagnosis(settings=settings, paths=paths, statuses=(HERE,), local_models=(FOUND,))
     assert (
-        "  here/m: window 32,768 tokens, calls tools in its text only, 12.3 tokens/s, first token after 0.25 s\n"
+        "  here/m: window 32,768 tokens (made for 131,072), calls tools in its text only, writes 12.3 tokens/s,"
+        " reads 250 tokens/s, first token after 0.25 s\n"
         "      fix: It calls tools only in its text" in diagnosis_text(diagnosis)
     )
     (row,) = json.loads(json.dumps(diagnosis_row(diagnosis)))["local_models"]
@@ -222,7 +282,9 @@ def test_as_text_and_as_json(tmp_path: Path) -> None:
         "provider": "here",
         "model": "m",
         "window": 32_768,
+        "trained_window": 131_072,
         "tools": "text",
+        "prompt_tokens_per_s": 250.5,
         "tokens_per_s": 12.346,
         "first_token_s": 0.25,
         "fix": list(FOUND.fix),
@@ -239,10 +301,11 @@ def options(*words: str) -> argparse.Namespace:
     return parse(("doctor", *words)).options
 
 
-def test_model_and_no_probe_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
-    assert options("--model", "a/b").model == "a/b" and options("--no-probe").no_probe
-    with pytest.raises(SystemExit):
-        options("--no-probe", "--model", "a/b")
+def test_model_all_and_no_probe_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert options("--model", "a/b").model == "a/b" and options("--no-probe").no_probe and options("--all").all
+    for both in (("--no-probe", "--model", "a/b"), ("--all", "--no-probe"), ("--all", "--model", "a/b")):
+        with pytest.raises(SystemExit):
+            options(*both)
 
 
 @pytest.fixture
