@@ -1,14 +1,14 @@
 """Opens the journal a session is written to: a new one, an earlier one gone on with, or a copy of one in use."""
 
+import sqlite3
 import time
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 from ... import __version__
 from ...providers.pricing import cost_of
 from ..engine.archive import fork
 from ..engine.bus import MessageBus
-from ..engine.database import DatabaseUnwritable, connect, latest_session, load_events
+from ..engine.database import DatabaseUnwritable, Opened, latest_session, load_events, open_database
 from ..engine.events import NoticeLevel, NoticePosted, SessionStarted
 from ..engine.ids import new_id
 from ..engine.recorder import Recorder
@@ -31,7 +31,7 @@ class Journal:
     recorder: Recorder | None
     """None when nothing can be saved: the session lives in memory."""
     lock: SessionLock | None = None
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Write what is left and give the session back."""
@@ -48,8 +48,7 @@ def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: st
     of a newer version. When it cannot be written, the session goes on in memory and says so.
     """
     try:
-        found = _wanted(paths.database, folder, resume=resume, session=session)
-        return _new(paths, folder) if found is None else _earlier(paths, found)
+        opened = open_database(paths.database)
     except DatabaseUnwritable as error:
         if session is not None:
             raise
@@ -57,62 +56,56 @@ def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: st
         bus.publish(SessionStarted(folder=folder, version=__version__))
         warning = f"This session cannot be saved and lives in memory only. {error}"
         return Journal(bus=bus, recorder=None, warnings=(warning,))
-
-
-def _wanted(database: Path, folder: str, *, resume: bool, session: str | None) -> str | None:
-    """The id of the session to go on with. Raises ``SettingsError``."""
-    if session is None and not resume:
-        return None
-    connection = connect(database)
     try:
-        return latest_session(connection, folder) if session is None else the_session(connection, session).session_id
-    finally:
-        connection.close()
+        found = _wanted(opened.connection, folder, resume=resume, session=session)
+        return _new(paths, opened, folder) if found is None else _earlier(paths, opened, found)
+    except BaseException:
+        opened.connection.close()
+        raise
 
 
-def _new(paths: Paths, folder: str) -> Journal:
+def _wanted(connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None) -> str | None:
+    """The id of the session to go on with. Raises ``SettingsError``."""
+    if session is not None:
+        return the_session(connection, session).session_id
+    return latest_session(connection, folder) if resume else None
+
+
+def _new(paths: Paths, opened: Opened, folder: str) -> Journal:
     session_id = new_id("session")
     bus = MessageBus(SessionStore(SessionState(session_id=session_id)))
-    recorder = Recorder(paths.database)
-    bus.attach(recorder.sink)
     lock, _ = _locked(paths, session_id)
+    recorder = Recorder(opened)
+    bus.attach(recorder.sink)
     bus.publish(SessionStarted(folder=folder, version=__version__))
-    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=_said(recorder.warning))
+    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=_said(opened))
 
 
-def _earlier(paths: Paths, session_id: str) -> Journal:
+def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
     """An earlier session, replayed and repaired; a copy of it when another process has it open."""
     lock, free = _locked(paths, session_id)
-    warnings: list[str] = []
     if not free:
-        session_id, lock = _copy(paths, session_id)
-        warnings.append(COPIED)
-    recorder = Recorder(paths.database)
-    connection = connect(paths.database)
-    try:
-        events, last, problems = load_events(connection, session_id)
-    finally:
-        connection.close()
+        session_id, lock = _copy(paths, opened.connection, session_id)
+    events, last, problems = load_events(opened.connection, session_id)
     store = SessionStore(SessionState(session_id=session_id))
     store.replay(events)
     bus = MessageBus(store, first_seq=last + 1)
+    recorder = Recorder(opened)  # from here on the connection is its own
     bus.attach(recorder.sink)
     repair(bus, cost_of)
     for problem in problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
-    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=(*_said(recorder.warning), *warnings))
+    warnings = _said(opened) if free else (*_said(opened), COPIED)
+    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=warnings)
 
 
-def _copy(paths: Paths, session_id: str) -> tuple[str, SessionLock | None]:
+def _copy(paths: Paths, connection: sqlite3.Connection, session_id: str) -> tuple[str, SessionLock | None]:
     copy = new_id("session")
-    connection = connect(paths.database)
     try:
         fork(connection, session_id, copy, at=time.time())
     except KeyError:
         raise SettingsError(f"the session {session_id} is gone.") from None
-    finally:
-        connection.close()
     return copy, _locked(paths, copy)[0]
 
 
@@ -126,5 +119,5 @@ def _locked(paths: Paths, session_id: str) -> tuple[SessionLock | None, bool]:
     return (lock if free else None), free
 
 
-def _said(warning: str) -> tuple[str, ...]:
-    return (warning,) if warning else ()
+def _said(opened: Opened) -> tuple[str, ...]:
+    return (opened.warning,) if opened.warning else ()

@@ -23,7 +23,7 @@ from ...providers.events import TextDelta, ThinkingDelta, ToolCallDelta
 from ...providers.redact import redact_registered
 from ...tools.events import ToolOutputDelta
 from .codec import encode, journal_text, without_keys
-from .database import open_database
+from .database import Opened, open_database
 from .events import (
     CallPriced,
     ModelSelected,
@@ -62,12 +62,11 @@ _Item: TypeAlias = "Stamped | _Flush"
 class Recorder:
     """Writes the journal and the ledger of one session. Attach ``sink`` to the bus; close when done."""
 
-    def __init__(self, path: Path, *, on_problem: Callable[[str], None] = lambda _message: None) -> None:
+    def __init__(self, database: Path | Opened, *, on_problem: Callable[[str], None] = lambda _message: None) -> None:
+        """``database`` is its file, or one that was opened for this recorder alone, which then closes it."""
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        opened = open_database(path)
+        opened = database if isinstance(database, Opened) else open_database(database)
         self._connection = opened.connection
-        self.warning = opened.warning
-        """What had to be done to open the database, in words."""
         self.on_problem = on_problem
         self._searchable = SearchableTexts()
         self._told = False

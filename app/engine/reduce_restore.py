@@ -6,6 +6,7 @@ from dataclasses import replace
 from ...tools.events import Fate, FileFate, RestoreKind
 from .events import FilesRestored, NoticeLevel, Rewound
 from .reduce_answer import context_after
+from .reduce_tools import with_change
 from .state import AnswerEntry, Entry, FileDiff, NoticeEntry, PromptEntry, Revisions, SessionState
 
 _NAMED = 20
@@ -90,18 +91,9 @@ def for_model(event: FilesRestored) -> str:
 
 def _with_file(files: Sequence[FileDiff], file: FileFate) -> tuple[FileDiff, ...]:
     """The diff list after one file was put back; one that is as it was before the session is no diff any more."""
-    known = next((each for each in files if each.path == file.path), None)
-    others = tuple(each for each in files if each.path != file.path)
     if file.pristine:
-        return others
-    diff = FileDiff(
-        path=file.path,
-        before=file.before if known is None else known.before,
-        after=file.after,
-        created=file.created if known is None else known.created,
-        changes=1 if known is None else known.changes + 1,
-    )
-    return (*others, diff)
+        return tuple(each for each in files if each.path != file.path)
+    return with_change(files, file)
 
 
 def _until(transcript: Sequence[Entry], prompt_id: str) -> tuple[Entry, ...]:

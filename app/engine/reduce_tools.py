@@ -1,6 +1,6 @@
 """How one event of a tool run changes the runs, the waiting questions and the changed files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
@@ -8,6 +8,7 @@ from ...tools.events import (
     ApprovalRequested,
     ApprovalResolved,
     FileChanged,
+    FileFate,
     TodoChanged,
     ToolOutputDelta,
     ToolRunFinished,
@@ -99,19 +100,24 @@ def _called_name(state: SessionState, activity: ToolActivity) -> str:
 
 
 def _file_changed(state: SessionState, event: FileChanged) -> SessionState:
-    """One diff a file over the whole session: from before its first change to now. The newest is last."""
-    known = next((each for each in state.files if each.path == event.path), None)
-    diff = FileDiff(
-        path=event.path,
-        before=event.before if known is None else known.before,
-        after=event.after,
-        created=event.created if known is None else known.created,
-        changes=1 if known is None else known.changes + 1,
-        deleted=event.deleted,
-    )
-    others = tuple(each for each in state.files if each.path != event.path)
+    """One diff a file over the whole session. The newest is last."""
     now = state.revisions
-    return replace(state, files=(*others, diff), revisions=replace(now, files=now.files + 1, status=now.status + 1))
+    moved = replace(now, files=now.files + 1, status=now.status + 1)
+    return replace(state, files=with_change(state.files, event), revisions=moved)
+
+
+def with_change(files: Sequence[FileDiff], change: FileChanged | FileFate) -> tuple[FileDiff, ...]:
+    """The diffs of a session after one more change of a file; its diff goes from before its first change to now."""
+    known = next((each for each in files if each.path == change.path), None)
+    diff = FileDiff(
+        path=change.path,
+        before=change.before if known is None else known.before,
+        after=change.after,
+        created=change.created if known is None else known.created,
+        changes=1 if known is None else known.changes + 1,
+        deleted=change.deleted,
+    )
+    return (*(each for each in files if each.path != change.path), diff)
 
 
 def _moved(state: SessionState) -> Revisions:

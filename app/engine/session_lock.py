@@ -16,18 +16,28 @@ class SessionLock:
 
     def acquire(self) -> bool:
         """Take the lock without waiting; False when another process has it. Raises OSError where locks cannot be."""
-        make_private_file(self._file)
-        descriptor = os.open(self._file, os.O_RDWR | os.O_CLOEXEC)
+        while True:
+            make_private_file(self._file)
+            descriptor = os.open(self._file, os.O_RDWR | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._is_there(descriptor):
+                    self._descriptor = descriptor
+                    return True
+            except BlockingIOError:
+                os.close(descriptor)
+                return False
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)  # the holder gave the session back in between, and took this file with it
+
+    def _is_there(self, descriptor: int) -> bool:
+        """Whether the file that was locked still bears its name: nobody comes to one that is gone."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+            return os.path.samestat(os.stat(self._file), os.fstat(descriptor))
+        except FileNotFoundError:
             return False
-        except OSError:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
-        return True
 
     def release(self) -> None:
         """Give the session back. The file goes first: whoever comes next makes and locks a new one."""

@@ -56,6 +56,38 @@ def test_a_session_in_use_is_copied_and_both_go_their_own_way(paths):
     assert len(list_sessions(connect(paths.database))) == 2
 
 
+def test_going_on_after_damage_says_what_happened(paths):
+    for number in range(4):
+        written_session(paths.database, f"session-{number}", folder="/a", prompts=20)
+    with open(paths.database, "r+b") as file:  # what lies behind the sessions table
+        file.seek(4096 * 12)
+        file.write(os.urandom(4096 * 3))
+    journal = open_journal(paths, "/a", resume=True)
+    assert "damaged" in " ".join(journal.warnings)
+    journal.close()
+
+
+def test_a_session_has_one_holder_whoever_comes_while_it_is_given_back(tmp_path, monkeypatch):
+    first, second, third = (SessionLock(tmp_path, "s") for _ in range(3))
+    assert first.acquire()
+    opened = os.open
+
+    def open_then_lose_it(path, flags, *rest, **more):
+        """The second has opened the lock file when the first gives it back, with the file."""
+        descriptor = opened(path, flags, *rest, **more)
+        if str(path).endswith("s.lock") and flags & os.O_RDWR and not flags & os.O_CREAT:
+            monkeypatch.setattr(os, "open", opened)
+            first.release()
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_then_lose_it)
+    assert second.acquire()
+    assert not third.acquire(), "the second holds the file that stands there, not one that is gone"
+    second.release()
+    assert third.acquire()
+    third.release()
+
+
 def test_a_lock_ends_with_its_process(tmp_path):
     script = (
         "import sys; from pathlib import Path; from patchbay.app.engine.session_lock import SessionLock\n"

@@ -7,7 +7,8 @@ import pytest
 from patchbay.app.engine.codec import decode_event, encode
 from patchbay.app.engine.events import FilesRestored, Rewound
 from patchbay.app.engine.history import history
-from patchbay.app.engine.state import PromptEntry
+from patchbay.app.engine.reduce_restore import put_back
+from patchbay.app.engine.state import FileDiff, PromptEntry, SessionState
 from patchbay.providers.messages import TextBlock, UserMessage
 from patchbay.tools.checkpoints import SessionCheckpoints
 from patchbay.tools.events import Fate, FileFate, RestoreKind
@@ -158,3 +159,12 @@ def test_the_events_survive_the_journal() -> None:
         Rewound(prompt_id="p", conversation=True, files=False, changed=("a", "b")),
     ):
         assert decode_event(encode(event)) == event
+
+
+def test_a_file_that_undo_takes_away_is_shown_as_deleted():
+    fate = FileFate(path="new.py", fate=Fate.RESTORED, before="x\n", after=None, deleted=True)
+    state = SessionState(files=(FileDiff(path="new.py", before="old\n", after="x\n", created=False, changes=1),))
+    event = FilesRestored(restore_id=1, kind=RestoreKind.UNDO, files=(fate,))
+    (diff,) = put_back(state, event, 1.0).files
+    assert diff.deleted
+    assert (diff.before, diff.after, diff.changes) == ("old\n", None, 2)
