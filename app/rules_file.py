@@ -11,6 +11,7 @@ it must not: commands for ``bash``, paths for every other tool. ``patchbay polic
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -93,24 +94,21 @@ def failures(rules: tuple[TestedRule, ...]) -> list[RuleFailure]:
 
 def gathered_rules(settings: "Settings", kept: KeptRules, allow: tuple[str, ...] = ()) -> tuple[Rule, ...]:
     """The rules of the settings, of the rules file, of the command line and of earlier answers, in this order."""
-    rules: list[Rule] = []
-    sources = (
-        ("[policy] deny", Effect.DENY, settings.policy.deny),
-        ("[policy] allow", Effect.ALLOW, settings.policy.allow),
-        (None, Effect.ALLOW, ()),
-        ("--allow", Effect.ALLOW, allow),
-        ('an earlier "always"', Effect.ALLOW, kept.read()),
+    return (
+        *_written("[policy] deny", settings.policy.deny, Effect.DENY),
+        *_written("[policy] allow", settings.policy.allow),
+        *(tested.rule for tested in read_rules(rules_path(settings.config_file))),
+        *_written("--allow", allow),
+        *_written('an earlier "always"', kept.read()),
     )
-    for origin, effect, texts in sources:
-        if origin is None:
-            rules += [tested.rule for tested in read_rules(rules_path(settings.config_file))]
-            continue
-        for text in texts:
-            try:
-                rules.append(Rule.parse(text, origin=origin, effect=effect))
-            except ValueError as error:
-                raise SettingsError(f"{origin}: {error}") from None
-    return tuple(rules)
+
+
+def _written(origin: str, texts: Iterable[str], effect: Effect = Effect.ALLOW) -> list[Rule]:
+    """Rules from one place. Raises ``SettingsError`` for one that is none."""
+    try:
+        return [Rule.parse(text, origin=origin, effect=effect) for text in texts]
+    except ValueError as error:
+        raise SettingsError(f"{origin}: {error}") from None
 
 
 def _speaks(rule: Rule, call: str, workspace: Workspace) -> bool:

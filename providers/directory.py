@@ -17,7 +17,7 @@ from .catalogue import Catalogue
 from .discovery import Abilities, Discovered, inspect
 from .discovery import discover as find_servers
 from .endpoint import Endpoint
-from .entries import Entry, Live, gone, heard
+from .entries import Entry, Live, answered_since, gone, heard
 from .exchanges import ExchangeLog
 from .learnt import Learnt
 from .offered import demo_status, listed, model_facts, model_ids, status_of
@@ -304,9 +304,6 @@ class ProviderDirectory:
         paused = None if breaker is None else breaker.paused_until
         return status_of(entry, self._live.get(entry.name), self._catalogue, self._probed, paused_until=paused)
 
-    def _model_ids(self, entry: Entry) -> tuple[str, ...]:
-        return model_ids(entry, self._live.get(entry.name), self._catalogue)
-
     def _facts(self, entry: Entry, model: str) -> ModelInfo:
         return model_facts(entry, self._live.get(entry.name), self._catalogue, self._probed, model)
 
@@ -318,7 +315,7 @@ class ProviderDirectory:
         if entry is None:
             default = PRESETS[name].default_model if name in PRESETS else ""
             return ModelRef(provider=name, model=default) if default else None
-        ids = self._model_ids(entry)
+        ids = model_ids(entry, self._live.get(name), self._catalogue)
         return ModelRef(provider=name, model=ids[0]) if ids else None
 
     def _listed(self, ref: ModelRef) -> ModelRef:
@@ -337,9 +334,7 @@ class ProviderDirectory:
             return False
         if not entry.preset.tells_prices:
             return entry.nearby or not nearby
-        live = self._live.get(entry.name)
-        recent = live is not None and live.seen is not None and self._clock() - live.seen < PRICES_KEPT_S
-        return not nearby and not (recent and live is not None and live.online is Online.ONLINE)
+        return not nearby and not answered_since(self._live.get(entry.name), self._clock() - PRICES_KEPT_S)
 
     async def _update(self, entry: Entry) -> None:
         """Ask a configured server: by its own endpoints when it is local, else for its model list."""

@@ -71,6 +71,11 @@ def heard(entry: Entry, server: Discovered, now: float) -> Live:
     )
 
 
+def answered_since(live: Live | None, moment: float) -> bool:
+    """Whether a server that counts as online answered after an epoch time."""
+    return live is not None and live.online is Online.ONLINE and live.seen is not None and live.seen > moment
+
+
 def gone(last: Live | None, problem: str) -> Live:
     """A server that does not answer: what it said last is kept, with when that was."""
     return replace(last or Live(online=Online.OFFLINE), online=Online.OFFLINE, problem=problem)

@@ -2,26 +2,17 @@
 
 from functools import partial
 
-from .bash_output import BackgroundArguments, find, own_request, told
+from .bash_output import BackgroundArguments, BackgroundTool, find, told
 from .commands import Background
 from .policy import Request
-from .tool import Plan, Tool, ToolContext, ToolResult
+from .tool import Plan, ToolContext, ToolResult
 
 
-class BashKill(Tool[BackgroundArguments]):
+class BashKill(BackgroundTool):
     """Ends a command and everything it started."""
 
     name = "bash_kill"
     description = "End a background command; returns its last output."
-    arguments = BackgroundArguments
-
-    def title(self, arguments: BackgroundArguments) -> str:
-        """The command's id."""
-        return arguments.id
-
-    def request(self, arguments: BackgroundArguments, context: ToolContext) -> Request:
-        """Ending what this session started needs no leave."""
-        return own_request(self.name)
 
     async def prepare(self, arguments: BackgroundArguments, context: ToolContext, request: Request) -> Plan:
         """There must be such a command."""

@@ -22,11 +22,9 @@ class BackgroundArguments(BaseModel):
     id: str
 
 
-class BashOutput(Tool[BackgroundArguments]):
-    """Reads what came since the last time."""
+class BackgroundTool(Tool[BackgroundArguments]):
+    """What every tool for a command in the background has in common."""
 
-    name = "bash_output"
-    description = "New output and status of a background command."
     arguments = BackgroundArguments
 
     def title(self, arguments: BackgroundArguments) -> str:
@@ -34,17 +32,19 @@ class BashOutput(Tool[BackgroundArguments]):
         return arguments.id
 
     def request(self, arguments: BackgroundArguments, context: ToolContext) -> Request:
-        """Reading, of nothing but what this session's own command wrote."""
-        return own_request(self.name)
+        """Nothing new: what it is about was approved when the command was."""
+        return Request(tool=self.name, action=Action.NOTE)
+
+
+class BashOutput(BackgroundTool):
+    """Reads what came since the last time."""
+
+    name = "bash_output"
+    description = "New output and status of a background command."
 
     async def prepare(self, arguments: BackgroundArguments, context: ToolContext, request: Request) -> Plan:
         """There must be such a command."""
         return Plan(run=partial(_read, context, find(arguments.id, context)), needs_approval=False)
-
-
-def own_request(tool: str) -> Request:
-    """A request that changes nothing new: what it is about was approved when the command was."""
-    return Request(tool=tool, action=Action.NOTE)
 
 
 def find(name: str, context: ToolContext) -> Background:

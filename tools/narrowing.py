@@ -42,13 +42,19 @@ def answered(plan: Plan, answer: ApprovalResolved, context: ToolContext) -> Plan
 
 def denied(answer: ApprovalResolved, told: str = "") -> ToolFailure:
     """The failure that tells the model of a no, with the person's words."""
-    comment = f' They say: "{answer.comment.strip()}".' if answer.comment.strip() else ""
+    comment = words_of(answer)
     each = f"\n{told}" if told else ""
     return ToolFailure(
         f"The person declined this call; nothing was done.{comment} Do not repeat it unchanged.{each}",
         outcome=Outcome.DENIED,
         kind="denied",
     )
+
+
+def words_of(answer: ApprovalResolved) -> str:
+    """The person's own words beside an answer, as the model is told them; "" when there are none."""
+    comment = answer.comment.strip()
+    return f' They say: "{comment}".' if comment else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

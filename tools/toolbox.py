@@ -28,7 +28,7 @@ from .events import (
     ToolRunStarted,
 )
 from .failures import ToolFailure
-from .narrowing import answered
+from .narrowing import answered, words_of
 from .policy import Action, Policy, Request, Ruling, Verdict
 from .process import child_environment
 from .registry import TOOLS
@@ -244,8 +244,7 @@ class LocalToolbox:
         answer = await approve(question)
         if answer.decision is not Decision.DENY:
             return await self._carry_out(Plan(run=beyond.run), request, context)
-        comment = f' They say: "{answer.comment.strip()}".' if answer.comment.strip() else ""
-        note = f"\n{beyond.reason} The person declined that.{comment} Find another way."
+        note = f"\n{beyond.reason} The person declined that.{words_of(answer)} Find another way."
         return replace(result, content=result.content + note, beyond=None)
 
     def _watching(self, emit: Emit) -> Emit:

@@ -5,13 +5,12 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, cast
 
 from textual import events, work
 from textual.app import App, ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widget import Widget
 from textual.widgets import Rule
 
 from ...providers.base import ModelRef, ProviderConfigError
@@ -48,10 +47,6 @@ from .widgets.todo_list import TodoList
 from .widgets.trust_bar import TrustBar
 from .widgets.welcome import Welcome
 
-WIDE_COLUMNS = 110
-"""Fewer columns show one pane at a time."""
-TALL_ROWS = 30
-"""Fewer rows do without the row of key hints."""
 QUIT_WINDOW_S = 2.0
 """A second Ctrl+C within this time quits."""
 
@@ -75,7 +70,6 @@ class MainScreen(RestoringScreen):
         self._cost_of = cost_of
         self._signs = signs
         self._bridge = Bridge(self._session, batch=self._batched)
-        self._pane: str = "chat"
         self._interrupted_at = 0.0
         self._problem = ""
 
@@ -163,19 +157,6 @@ class MainScreen(RestoringScreen):
     def _patchbay(self) -> App[Ending]:
         return cast("App[Ending]", self.app)
 
-    @property
-    def _welcome_shown(self) -> bool:
-        return self.has_class("welcome")
-
-    @property
-    def _prompt(self) -> Prompt:
-        return self.query_one(Prompt)
-
-    def on_resize(self, event: events.Resize) -> None:
-        """One pane at a time where three do not fit."""
-        self.set_class(event.size.width < WIDE_COLUMNS, "narrow")
-        self.set_class(event.size.height < TALL_ROWS, "low")
-
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """The key hints follow the focus, and so does the pane that is shown alone."""
         pane = event.widget.id if event.widget.id in PANES else None
@@ -185,15 +166,6 @@ class MainScreen(RestoringScreen):
         self.query_one(ApprovalBar).fold(self.query_one(ReviewPane).has_focus_within)
         context = "trust" if isinstance(event.widget, TrustBar) else context
         self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
-
-    def _show(self, pane: str) -> None:
-        self._pane = pane
-        for name in PANES:
-            self.set_class(name == pane, f"on-{name}")
-        self.query_one(TabLine).activate(pane)
-
-    def _view(self, pane: str) -> ChatPane | DiffPane | ToolLogPane:
-        return cast("ChatPane | DiffPane | ToolLogPane", self.query_one(f"#{pane}"))
 
     # ---- messages of the widgets
 
@@ -358,56 +330,6 @@ class MainScreen(RestoringScreen):
     def action_show_tokens(self) -> None:
         """The session's tokens, as a notice."""
         self._session.notice(token_report(self._session.state))
-
-    def action_next_pane(self) -> None:
-        """Prompt, chat, diff, tool log, and round again."""
-        self._step_pane(1)
-
-    def action_previous_pane(self) -> None:
-        """The ring the other way."""
-        self._step_pane(-1)
-
-    def _step_pane(self, step: int) -> None:
-        question: list[Widget] = [self.query_one(ApprovalBar)] if self._session.state.approvals else []
-        question += [bar for bar in self.query(TrustBar) if bar.display]
-        panes = map(self._view, PANES[1:] if self._welcome_shown else PANES)
-        ring: list[Widget] = [*question, self._prompt, *panes]
-        position = next((at for at, widget in enumerate(ring) if widget.has_focus), 0)
-        ring[(position + step) % len(ring)].focus()
-
-    def action_show_chat(self) -> None:
-        """Go to the chat."""
-        self._go("chat")
-
-    def action_show_diff(self) -> None:
-        """Go to the diff."""
-        self._go("diff")
-
-    def action_show_tools(self) -> None:
-        """Go to the tool log."""
-        self._go("tools")
-
-    def _go(self, pane: Literal["chat", "diff", "tools"]) -> None:
-        self._show(pane)
-        self._view(pane).focus()
-
-    def action_scroll_up(self) -> None:
-        """A page up in the pane that is shown."""
-        self._scrolled.action_page_up()
-
-    def action_scroll_down(self) -> None:
-        """A page down in the pane that is shown."""
-        self._scrolled.action_page_down()
-
-    def action_jump_to_end(self) -> None:
-        """Follow the newest again."""
-        self._scrolled.jump_to_end()
-
-    @property
-    def _scrolled(self) -> ChatPane | DiffPane | ToolLogPane:
-        focused = self.focused.id if self.focused is not None else None
-        narrow = self._pane if self.has_class("narrow") else "chat"
-        return self._view(focused if focused in PANES else narrow)
 
     def action_toggle_thinking(self) -> None:
         """Show or fold all thinking."""

@@ -5,17 +5,13 @@ from functools import partial
 from typing import cast
 
 from textual.app import App
-from textual.screen import Screen
 
-from ..engine.session import Session
-from .widgets.prompt import Prompt
+from .panes_screen import PanesScreen
 from .widgets.rewind import RewindChoice, RewindScreen, prompts_of
 
 
-class RestoringScreen(Screen[None]):
+class RestoringScreen(PanesScreen):
     """A screen that works on a session and has a prompt; what cannot be done is said in a toast."""
-
-    _session: Session
 
     def action_undo(self) -> None:
         """Put the files back that the last turn changed."""
@@ -35,7 +31,7 @@ class RestoringScreen(Screen[None]):
         cast("App[object]", self.app).push_screen(screen, self._chosen)
 
     def _chosen(self, choice: RewindChoice | None) -> None:
-        self.query_one(Prompt).focus()
+        self._prompt.focus()
         if choice is not None:
             self.run_worker(partial(self._rewind, choice), group="restore")
 
@@ -48,7 +44,7 @@ class RestoringScreen(Screen[None]):
     async def _rewind(self, choice: RewindChoice) -> None:
         problem = await self._session.rewind(choice.prompt_id, files=choice.files, conversation=choice.conversation)
         self._warn(problem)
-        prompt = self.query_one(Prompt)
+        prompt = self._prompt
         if choice.conversation and not problem and not prompt.text.strip():
             prompt.replace_all(choice.text)  # to be edited and sent again; what was being written stays
 

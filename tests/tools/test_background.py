@@ -54,7 +54,7 @@ async def test_output_is_given_once_and_killing_ends_it(make_bench, until, mark:
         await bench.toolbox.aclose()
 
 
-async def test_sixteen_at_once_and_none_after_closing(make_bench, mark: str) -> None:
+async def test_sixteen_at_once_and_none_after_closing(make_bench, until, mark: str) -> None:
     bench = make_bench("bash:**")
     try:
         started = [
@@ -64,7 +64,7 @@ async def test_sixteen_at_once_and_none_after_closing(make_bench, mark: str) -> 
         assert {each.outcome for each in await asyncio.gather(*started)} == {Outcome.OK}
         refused = await bench.run("bash", command=f"sleep {mark}", background=True)
         assert refused.outcome is Outcome.ERROR and "16 commands run" in refused.content
-        assert running(mark)
+        await until(lambda: running(mark))
     finally:
         await bench.toolbox.aclose()
     assert not running(mark)

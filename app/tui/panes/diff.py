@@ -5,11 +5,9 @@ person goes elsewhere; a question that waits for an answer with a diff in it com
 *proposed*.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from textual.binding import BindingType
 from textual.geometry import Offset, Region
@@ -17,20 +15,16 @@ from textual.message import Message
 from textual.strip import Strip
 
 from ....tools.events import ApprovalRequested
-from ....tools.safe_text import safe_line
 from ...engine.events import HunkReviewed
 from ...engine.state import FileDiff, SessionState
 from ..actions import bindings
 from ..diffing import Hunk, TextDiff
 from ..transcript.base import LinePane
-from ..transcript.palette import ASCII_SIGNS, UNICODE_SIGNS, Look, Signs
-from ..transcript.rows import MUTED, Span, elide
-from .diff_changes import EMPTY, Change, Key, end_of, proposed_changes, subject_of
-from .diff_sheet import Sheet, Subject, answer_sign
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from .diff_changes import EMPTY, Change, Key, proposed_changes, subject_of
+from .diff_header import WIDE, Header, header_spans
+from .diff_sheet import Sheet, Subject
 from .hunks import Answer, Answers, Tally, verdicts
-
-WIDE = 100
-"""Columns (with the scrollbar) from which two texts fit side by side."""
 
 
 class Standing(NamedTuple):
@@ -362,57 +356,17 @@ class DiffPane(LinePane):
     def _header(self) -> Strip:
         if not self._changes:
             return Strip([])
-        left = self._header_words()
-        right = self._header_counts()
-        taken = sum(cell_len(text) for text, _ in (*left, *right)) + 3
-        path = end_of(safe_line(self._subject.path), max(8, self.content_width - taken), self.signs.more)
-        gap = max(2, self.content_width - taken - cell_len(path) + 2)
-        spans: list[Span] = [
-            (f" {path}", Look(role="accent", bold=True)),
-            *left,
-            (" " * gap, Look()),
-            *right,
-        ]
-        return Strip([Segment(text, self.palette.style(look)) for text, look in spans])
-
-    def _header_words(self) -> list[Span]:
-        diff = self._subject.diff
-        minus = "-" if self.signs == ASCII_SIGNS else "−"
-        spans: list[Span] = []
-        if self._subject.proposed:
-            spans.append(("  proposed", Look(role="warn", bold=True)))
-        if diff.created:
-            spans.append(("  new file", MUTED))
-        if diff.deleted:
-            spans.append(("  deleted", Look(role="removed")))
-        if diff.added or diff.removed:
-            spans += [(f"  +{diff.added:,}", Look(role="added")), (f" {minus}{diff.removed:,}", Look(role="removed"))]
-        return spans
-
-    def _header_counts(self) -> list[Span]:
-        """Where one is, as far as there is room; before that, why side by side is not to be seen."""
-        if self.side_by_side and not self._fits(self.content_width):
-            return [
-                (elide(f"side by side needs {WIDE} columns", max(8, self.content_width - 24), self.signs.more), MUTED)
-            ]
-        hunks = len(self._subject.diff.hunks)
-        words = f"hunk {self._hunk + 1}/{hunks}  " if hunks else ""
         asked = self._key.approval_id if self._key is not None else ""
         group = [change.key for change in self._changes if change.key.approval_id == asked]
-        place = next((place for place, key in enumerate(group, 1) if key == self._key), 1)
         front = self._front()
-        behind = front is not None and (asked != front.approval_id or (not asked and self._key != front))
-        newer: list[Span] = [("newer  ", Look(role="accent"))] if behind else []
-        return [*newer, *self._header_answers(), (f"{words}file {place}/{len(group)}", MUTED)]
-
-    def _header_answers(self) -> list[Span]:
-        """The answers so far, each by its sign and how often."""
-        counts: Sequence[tuple[int, Answer]] = tuple(
-            zip(self._tally()[:3], (Answer(True), Answer(False), Answer(True, text="")), strict=True)
+        header = Header(
+            subject=self._subject,
+            hunk=self._hunk,
+            file=next((place for place, key in enumerate(group, 1) if key == self._key), 1),
+            files=len(group),
+            tally=self._tally(),
+            behind=front is not None and (asked != front.approval_id or (not asked and self._key != front)),
+            too_narrow=self.side_by_side and not self._fits(self.content_width),
         )
-        spans: list[Span] = []
-        for count, answer in counts:
-            sign = answer_sign(answer, self.signs)
-            if count and sign is not None:
-                spans.append((f"{sign[0]}{count} ", sign[1]))
-        return [*spans, (" ", MUTED)] if spans else []
+        spans = header_spans(header, self.content_width, self.signs)
+        return Strip([Segment(text, self.palette.style(look)) for text, look in spans])

@@ -7,10 +7,9 @@ as keys keep coming from what the person was just typing: nobody answers what th
 """
 
 import time
-from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple, TypedDict
+from collections.abc import Callable
+from typing import ClassVar
 
-from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -20,36 +19,25 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from ....tools.events import ApprovalRequested, Decision
-from ....tools.safe_text import reveal
 from ...engine.state import SessionState
-from ..actions import ActionTable, bindings, key_label
-from ..diffing import parse_unified
+from ..actions import ActionTable, bindings
 from ..transcript.palette import UNICODE_SIGNS, Signs
-from ..transcript.rows import break_text, elide, expand_tabs
+from .approval_content import (
+    Entry,
+    PreviewRow,
+    has_hunks,
+    keys_content,
+    preview_lines,
+    preview_rows,
+    revealed_line,
+    title_content,
+)
+from .deaf import DeafTime
 
-DEAF_SECONDS = 0.3
-"""How long a new question takes no answer, counted anew from each key that comes meanwhile."""
 PREVIEW_ROWS = 8
 """Rows of the preview in view; the rest scrolls."""
 LOUD_ROWS = 16
 """The same for a loud question."""
-_LINE_LIMIT = 2000
-"""Characters of one line of a diff that are shown; of a command every one is."""
-
-
-class Entry(TypedDict, total=False):
-    """What is being written in the bar's line."""
-
-    commenting: bool
-    confirming: bool
-    mistyped: bool
-
-
-class PreviewRow(NamedTuple):
-    """A row of the preview and the role that colours it."""
-
-    text: str
-    role: str
 
 
 class ApprovalBar(Vertical, can_focus=True):
@@ -89,10 +77,9 @@ class ApprovalBar(Vertical, can_focus=True):
     ) -> None:
         super().__init__(id=id)
         self._table = table
-        self._clock = clock
         self._signs = signs
         self._waiting: tuple[ApprovalRequested, ...] = ()
-        self._deaf_until = 0.0
+        self._deaf = DeafTime(clock)
         self._lines: list[str] = []
         self._rows: list[PreviewRow] = []
         self._top = 0
@@ -131,7 +118,7 @@ class ApprovalBar(Vertical, can_focus=True):
                 self.post_message(self.Gone())
             return
         if before is None or before.approval_id != question.approval_id:
-            self._deaf_until = self._clock() + DEAF_SECONDS
+            self._deaf.begin()
             self._lines = preview_lines(question)
             self._top = 0
             self._close_comment()
@@ -154,7 +141,7 @@ class ApprovalBar(Vertical, can_focus=True):
     def action_once(self) -> None:
         """Allow this one call; of a loud question this only opens the line for its word."""
         if self.question is not None and self.question.confirm:
-            if self._hears():
+            if self._deaf.hears():
                 self._open_entry(f"type {revealed_line(self.question.confirm)} in full, then Enter", confirming=True)
             return
         self._answer(Decision.ONCE)
@@ -175,12 +162,12 @@ class ApprovalBar(Vertical, can_focus=True):
 
     def action_comment(self) -> None:
         """Open the line for a comment."""
-        if self.question is not None and self._hears():
+        if self.question is not None and self._deaf.hears():
             self._open_entry("why not, or what instead", confirming=False)
 
     def action_hunks(self) -> None:
         """Go to the diff of the question, if it has one."""
-        if self.question is not None and has_hunks(self.question) and self._hears():
+        if self.question is not None and has_hunks(self.question) and self._deaf.hears():
             self.post_message(self.HunksWanted())
 
     def _open_entry(self, placeholder: str, *, confirming: bool) -> None:
@@ -216,20 +203,12 @@ class ApprovalBar(Vertical, can_focus=True):
         self._post(Decision.ONCE, "")
 
     def _answer(self, decision: Decision) -> None:
-        if self._hears():
+        if self._deaf.hears():
             self._post(decision, "")
 
     def _post(self, decision: Decision, comment: str) -> None:
         if self.question is not None:
             self.post_message(self.Answered(self.question.approval_id, decision, comment))
-
-    def _hears(self) -> bool:
-        """Whether a key counts now. A key in the deaf time makes it last longer."""
-        now = self._clock()
-        if now < self._deaf_until:
-            self._deaf_until = now + DEAF_SECONDS
-            return False
-        return True
 
     def _close_comment(self) -> None:
         if self.is_mounted:
@@ -253,8 +232,8 @@ class ApprovalBar(Vertical, can_focus=True):
                 event.stop()
                 self._scroll({"up": -1, "down": 1, "pageup": -PREVIEW_ROWS, "pagedown": PREVIEW_ROWS}[event.key])
             case _ if event.is_printable and not self.commenting:
-                if self._clock() < self._deaf_until and not self._is_answer(event.key):
-                    self._deaf_until = self._clock() + DEAF_SECONDS
+                if not self._is_answer(event.key):
+                    self._deaf.hears()
             case _:
                 pass
 
@@ -322,103 +301,3 @@ class ApprovalBar(Vertical, can_focus=True):
             confirming=self.commenting and self._confirming,
             mistyped=self._mistyped,
         )
-
-
-def has_hunks(question: ApprovalRequested) -> bool:
-    """Whether a question can be answered hunk by hunk."""
-    return not question.confirm and any(not diff.cut for diff in parse_unified(question.preview))
-
-
-def preview_lines(question: ApprovalRequested) -> list[str]:
-    """The preview's lines, with everything invisible made visible.
-
-    The two header lines of a diff are left out when they name no other file than the title does.
-    """
-    lines = reveal(question.preview).rstrip("\n").split("\n") if question.preview else []
-    if len(lines) > 2 and lines[0].startswith("--- ") and lines[1].startswith("+++ "):
-        named = {line[4:].removeprefix(side) for line, side in zip(lines, ("a/", "b/"), strict=False)}
-        lines = lines[2:] if named <= {reveal(question.title), "/dev/null"} else lines
-    if lines and lines[0].startswith(("--- ", "@@ -")):
-        return [expand_tabs(_shortened(line)) for line in lines]
-    return [expand_tabs(line) for line in lines]
-
-
-def _shortened(line: str) -> str:
-    return line if len(line) <= _LINE_LIMIT else f"{line[:_LINE_LIMIT]} [{len(line) - _LINE_LIMIT:,} more characters]"
-
-
-def preview_rows(lines: Sequence[str], width: int) -> list[PreviewRow]:
-    """The lines wrapped to a width, nothing left out; a line of a diff has the colour of its first character."""
-    room = max(4, width - 5)
-    rows: list[PreviewRow] = []
-    for line in lines:
-        muted = line.startswith(("@@", "---", "+++"))
-        role = "muted" if muted else {"+": "added", "-": "removed"}.get(line[:1], "text")
-        rows += (PreviewRow(line[start:end], role) for start, end in break_text(line, room, room, words=False))
-    return rows
-
-
-def title_content(question: ApprovalRequested, width: int, signs: Signs, others: int = 0) -> Content:
-    """Two rows: what asks for what, and why; also what "always" would allow, when the keys have no room to say it."""
-    more = f"   +{others} more waiting" if others > 0 else ""
-    name = revealed_line(question.name)
-    reason = revealed_line(question.reason)
-    pattern = revealed_line(question.pattern or "")
-    if cell_len(pattern) > _pattern_room(width):
-        reason = f'{reason}; always means "{pattern}"'
-    room = max(10, width - cell_len(name) - len(more) - 6)
-    return Content.assemble(
-        (f"{signs.running} ", "$danger" if question.confirm else "$warn"),
-        (f"{name}  ", "bold $danger" if question.confirm else "bold $text"),
-        (elide(revealed_line(question.title), room, signs.more), "$text"),
-        (more, "$muted"),
-        "\n",
-        (f"  {elide(reason, max(10, width - 3), signs.more)}", "bold $danger" if question.confirm else "$muted"),
-    )
-
-
-def _pattern_room(width: int) -> int:
-    """Cells left for the pattern when all other keys and their words stand beside it."""
-    return max(8, width - 70)
-
-
-def revealed_line(text: str) -> str:
-    """Text on one line with nothing hidden in it."""
-    return reveal(text).replace("\n", "↵").replace("\t", "⇥")
-
-
-def keys_content(
-    question: ApprovalRequested,
-    table: ActionTable,
-    width: int,
-    signs: Signs,
-    *,
-    commenting: bool = False,
-    confirming: bool = False,
-    mistyped: bool = False,
-) -> Content:
-    """The keys that answer now, and only those."""
-    pattern = (
-        "" if question.pattern is None else elide(revealed_line(question.pattern), _pattern_room(width), signs.more)
-    )
-    if commenting:
-        keys = [("Enter", "no, with this comment"), ("Esc", "back")]
-    elif confirming:
-        word = elide(revealed_line(question.confirm), max(8, width - 50), signs.more)
-        keys = [("Enter", "yes"), ("Esc", "no answer")]
-        keys = [("", f'That is not "{word}".'), *keys] if mistyped else keys
-    elif question.confirm:
-        word = elide(revealed_line(question.confirm), max(8, width - 50), signs.more)
-        words = {"approval.once": f'type "{word}" for yes', "approval.deny": "no", "approval.comment": "comment"}
-        keys = [(key_label(table[id].keys[0]), word) for id, word in words.items() if table[id].keys]
-    else:
-        words = {
-            "approval.once": "once",
-            "approval.session": "this session",
-            "approval.always": f'always "{pattern}"' if question.pattern is not None else "",
-            "approval.deny": "no",
-            "approval.comment": "comment",
-            "approval.hunks": "hunks" if has_hunks(question) else "",
-        }
-        keys = [(key_label(table[id].keys[0]), word) for id, word in words.items() if word and table[id].keys]
-    return Content("   ").join(Content.assemble((key, "bold $accent"), " ", (word, "$text")) for key, word in keys)

@@ -22,7 +22,7 @@ from ...trust import Change, FolderTrust
 from ..actions import ActionTable, bindings, key_label
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
-from .approval import DEAF_SECONDS
+from .deaf import DeafTime
 
 FILES_SHOWN = 6
 """Files that are named; the others are counted."""
@@ -52,9 +52,8 @@ class TrustBar(Vertical, can_focus=True):
         super().__init__(id=id)
         self._trust = trust
         self._table = table
-        self._clock = clock
         self._signs = signs
-        self._deaf_until = 0.0
+        self._deaf = DeafTime(clock)
         self.display = False
 
     def compose(self) -> ComposeResult:
@@ -72,7 +71,7 @@ class TrustBar(Vertical, can_focus=True):
         """Put the question, also again; False where there is none (the demo's own folder)."""
         if self._trust is None:
             return False
-        self._deaf_until = self._clock() + DEAF_SECONDS
+        self._deaf.begin()
         self.display = True
         self._fill()
         self.focus()
@@ -94,7 +93,7 @@ class TrustBar(Vertical, can_focus=True):
         self._answer(FolderTrust.refuse)
 
     def _answer(self, give: Callable[[FolderTrust], None]) -> None:
-        if self._trust is None or not self._hears():
+        if self._trust is None or not self._deaf.hears():
             return
         problem = ""
         try:
@@ -103,13 +102,6 @@ class TrustBar(Vertical, can_focus=True):
             problem = f"The answer cannot be kept ({error.strerror}): it holds for this session."
         self.display = False
         self.post_message(self.Answered(problem))
-
-    def _hears(self) -> bool:
-        now = self._clock()
-        if now < self._deaf_until:
-            self._deaf_until = now + DEAF_SECONDS
-            return False
-        return True
 
     # ---- painting
 

@@ -30,7 +30,7 @@ async def test_the_demo_really_mends_its_sample_project(tmp_path):
                 waiting = session.state.approvals
                 if waiting and waiting[0].approval_id not in asked and app.screen.query_one(ApprovalBar).has_focus:
                     asked.append(waiting[0].approval_id)
-                    app.screen.query_one(ApprovalBar)._deaf_until = 0.0
+                    app.screen.query_one(ApprovalBar)._deaf.end()
                     await pilot.press("y")
         await pilot.pause(0.1)
     await runtime.aclose()

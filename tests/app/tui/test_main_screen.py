@@ -126,7 +126,7 @@ async def test_the_keys_of_a_question_answer_it(keys, content):
         await desk.pilot.pause(0.05)
         bar = desk.screen.query_one(ApprovalBar)
         assert bar.has_focus
-        bar._deaf_until = 0.0
+        bar._deaf.end()
         await desk.pilot.press(*("space" if key == " " else key for key in keys))
         await desk.idle()
         assert session.state.runs[0].content == content

@@ -44,7 +44,7 @@ async def asked(desk: Desk, session: Session) -> None:
     await desk.when(lambda: session.state.phase is Phase.APPROVAL)
     bar = desk.screen.query_one(ApprovalBar)
     await desk.when(lambda: bar.question is not None)
-    bar._deaf_until = 0.0
+    bar._deaf.end()
 
 
 async def press(desk: Desk, *keys: str) -> None:

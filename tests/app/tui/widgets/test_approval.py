@@ -4,7 +4,9 @@ from textual.widgets import Input
 
 from patchbay.app.engine.state import SessionState
 from patchbay.app.tui.actions import ActionTable
-from patchbay.app.tui.widgets.approval import DEAF_SECONDS, ApprovalBar, preview_lines
+from patchbay.app.tui.widgets.approval import ApprovalBar
+from patchbay.app.tui.widgets.approval_content import preview_lines
+from patchbay.app.tui.widgets.deaf import DEAF_SECONDS
 from patchbay.tools.events import ApprovalRequested, Decision
 from support.session_states import question
 from support.widget_app import WidgetApp
