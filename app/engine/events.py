@@ -112,12 +112,42 @@ class HunkReviewed:
     comment: str = ""
 
 
+class AttachmentKind(StrEnum):
+    """What goes to the model beside the words of a prompt."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    IMAGE = "image"
+    COMMAND = "command"
+    """A command the person ran, with its output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """Something a person added to a prompt, as it was then."""
+
+    kind: AttachmentKind
+    source: str
+    """The path as it is named to the model, or the command line."""
+    text: str = ""
+    """What the model reads; empty for an image."""
+    media_type: str = ""
+    data_base64: str = ""
+    """An image."""
+    first_line: int | None = None
+    last_line: int | None = None
+    """The part of a file that was asked for; None for the whole."""
+    digest: str = ""
+    """SHA-256 of the file's bytes then, in hex: tells whether it has changed since."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptQueued:
     """A prompt sent while a turn runs; it is delivered after the current tool."""
 
     prompt_id: str
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +156,24 @@ class PromptSubmitted:
 
     prompt_id: str
     text: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionFile:
+    """Standing instructions for the model: an AGENTS.md or the like, as it was read."""
+
+    path: str
+    text: str
+    digest: str
+    """SHA-256 of its bytes, in hex."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstructionsLoaded:
+    """From the next request on the model is given these instructions, in this order, and no others."""
+
+    files: tuple[InstructionFile, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +239,26 @@ class ToolActivity:
     event: ToolEvent
 
 
+class CallPurpose(StrEnum):
+    """What an HTTP call to a model was for."""
+
+    ANSWER = "answer"
+    TITLE = "title"
+    COMPACTION = "compaction"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideCallStarted:
+    """A call beside the conversation begins: its answer is no part of it, its cost is. ``CallPriced`` ends it."""
+
+    request_id: str
+    purpose: CallPurpose
+    ref: ModelRef
+    estimated_input_tokens: int
+    turn_id: str = ""
+    """The turn it happens in; empty between turns."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallPriced:
     """The ledger row of a request: final usage and what it cost at the price of that moment."""
@@ -207,6 +275,7 @@ class CallPriced:
     duration_s: float
     first_token_s: float | None
     error_kind: str | None = None
+    purpose: CallPurpose = CallPurpose.ANSWER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,12 +336,14 @@ SessionEvent: TypeAlias = (
     | HunkReviewed
     | PromptQueued
     | PromptSubmitted
+    | InstructionsLoaded
     | TurnStarted
     | TurnEnded
     | RequestStarted
     | RetryScheduled
     | ProviderActivity
     | ToolActivity
+    | SideCallStarted
     | CallPriced
     | NoticePosted
     | ProvidersListed

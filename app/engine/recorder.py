@@ -229,7 +229,8 @@ def _write_call(connection: sqlite3.Connection, stamped: Stamped, call: CallPric
     connection.execute(
         "INSERT OR REPLACE INTO calls (request_id, session_id, turn_id, at, provider, model, input_tokens,"
         " cache_read_tokens, cache_write_tokens, output_tokens, thinking_tokens, price, cost, currency, source,"
-        " duration_s, first_token_s, error_kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " duration_s, first_token_s, error_kind, purpose, usage_estimated)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             call.request_id,
             stamped.session_id,
@@ -249,5 +250,7 @@ def _write_call(connection: sqlite3.Connection, stamped: Stamped, call: CallPric
             call.duration_s,
             call.first_token_s,
             call.error_kind,
+            call.purpose.value,
+            int(call.usage_estimated),
         ),
     )

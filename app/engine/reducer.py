@@ -10,6 +10,7 @@ from .events import (
     EffortSelected,
     FilesRestored,
     HunkReviewed,
+    InstructionsLoaded,
     ModelSelected,
     ModeSelected,
     NoticeLevel,
@@ -23,6 +24,7 @@ from .events import (
     Rewound,
     SessionForked,
     SessionStarted,
+    SideCallStarted,
     Stamped,
     ToolActivity,
     TurnEnded,
@@ -45,7 +47,7 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return reduce_tool(state, event, at)
         case SessionStarted() | SessionForked():
             return _began(state, stamped)
-        case ModelSelected() | EffortSelected() | ModeSelected():
+        case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded():
             return _selected(state, event, at)
         case PromptQueued() | PromptSubmitted():
             return _prompted(state, event, at)
@@ -53,7 +55,7 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _turn_moved(state, event, at)
         case HunkReviewed():
             return replace(reviewed(state, event, at), revisions=bumped(state, chat=1, files=1, status=1))
-        case RequestStarted() | RetryScheduled() | CallPriced():
+        case RequestStarted() | RetryScheduled() | SideCallStarted() | CallPriced():
             return _request_moved(state, event, at)
         case NoticePosted():
             return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
@@ -94,10 +96,14 @@ def _began(state: SessionState, stamped: Stamped) -> SessionState:
     return with_entry(replace(state, session_id=stamped.session_id, totals=Totals()), entry)
 
 
-def _selected(state: SessionState, event: ModelSelected | EffortSelected | ModeSelected, at: float) -> SessionState:
+def _selected(
+    state: SessionState, event: ModelSelected | EffortSelected | ModeSelected | InstructionsLoaded, at: float
+) -> SessionState:
     """What holds from the next request on."""
     if isinstance(event, ModeSelected):
         return replace(state, mode=event.mode, protection=event.protection, revisions=bumped(state, status=1))
+    if isinstance(event, InstructionsLoaded):
+        return replace(state, instructions=event.files, revisions=bumped(state, status=1))
     if isinstance(event, EffortSelected):
         return replace(state, effort=event.effort, revisions=bumped(state, status=1))
     switched = state.model is not None and state.model.ref != event.model.ref and bool(state.transcript)
@@ -108,11 +114,11 @@ def _selected(state: SessionState, event: ModelSelected | EffortSelected | ModeS
 def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted, at: float) -> SessionState:
     """A prompt waits, or becomes part of the conversation and takes the reviews since the last one with it."""
     if isinstance(event, PromptQueued):
-        entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at)
+        entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, attachments=event.attachments)
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
     note = review_note(state.untold_reviews)
-    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note)
+    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=event.attachments)
     return with_entry(replace(state, queued=queued, untold_reviews=()), entry)
 
 
@@ -123,12 +129,16 @@ def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) 
     return replace(state, turn_id=None, turn_started_at=None, retry=None, revisions=moved)
 
 
-def _request_moved(state: SessionState, event: RequestStarted | RetryScheduled | CallPriced, at: float) -> SessionState:
+def _request_moved(
+    state: SessionState, event: RequestStarted | RetryScheduled | SideCallStarted | CallPriced, at: float
+) -> SessionState:
     match event:
         case RequestStarted():
             return _request_started(state, event, at)
         case RetryScheduled():
             return _retry_scheduled(state, event)
+        case SideCallStarted():
+            return replace(state, side_calls=(*state.side_calls, event), revisions=bumped(state, status=1))
         case CallPriced():
             return _call_priced(state, event)
 
@@ -157,7 +167,8 @@ def _retry_scheduled(state: SessionState, event: RetryScheduled) -> SessionState
 
 def _call_priced(state: SessionState, event: CallPriced) -> SessionState:
     totals = _added(state.totals, event)
-    state = replace(state, totals=totals, revisions=bumped(state, chat=1, status=1))
+    waiting = tuple(call for call in state.side_calls if call.request_id != event.request_id)
+    state = replace(state, totals=totals, side_calls=waiting, revisions=bumped(state, chat=1, status=1))
     transcript = state.transcript
     # The priced answer is nearly always the last entry: notices may have come after it.
     for position in range(len(transcript) - 1, -1, -1):

@@ -161,7 +161,9 @@ class TurnRunner:
 
     def _deliver_queued(self) -> None:
         for entry in self._state.queued:
-            self._bus.publish(PromptSubmitted(prompt_id=entry.prompt_id, text=entry.text))
+            self._bus.publish(
+                PromptSubmitted(prompt_id=entry.prompt_id, text=entry.text, attachments=entry.attachments)
+            )
 
     async def _step(self, turn_id: str) -> TurnOutcome | None:
         """One request and the tools it calls. None means that the model goes on."""

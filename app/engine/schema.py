@@ -51,5 +51,17 @@ MIGRATIONS = (
             ORDER BY session_id, seq
         ) GROUP BY session_id, request;
     """,
+    """
+    ALTER TABLE calls ADD COLUMN purpose TEXT NOT NULL DEFAULT 'answer';
+    ALTER TABLE calls ADD COLUMN usage_estimated INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX calls_by_time ON calls (at);
+    CREATE TABLE snapshots (
+        session_id TEXT PRIMARY KEY, seq INTEGER NOT NULL, made_at REAL NOT NULL, format INTEGER NOT NULL,
+        body BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE drafts (
+        session_id TEXT PRIMARY KEY, at REAL NOT NULL, text TEXT NOT NULL
+    ) STRICT;
+    """,
 )
 """One script for each schema version; never edited once released, only appended to."""

@@ -13,6 +13,7 @@ from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkA
 from .bus import MessageBus
 from .closing import closing_events
 from .events import (
+    Attachment,
     EffortSelected,
     HunkReviewed,
     ModelSelected,
@@ -33,6 +34,7 @@ from .no_checkpoints import NoCheckpoints
 from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
+from .side_call import unfinished_side_calls
 from .state import SessionState
 
 
@@ -99,15 +101,15 @@ class Session:
     def _turn_runs(self) -> bool:
         return self._turn is not None and not self._turn.done()
 
-    def submit(self, text: str) -> None:
-        """Send a prompt. While a turn runs it is queued and delivered after the current tool."""
+    def submit(self, text: str, attachments: tuple[Attachment, ...] = ()) -> None:
+        """Send a prompt with what goes along. While a turn runs it is queued and delivered after the current tool."""
         if not text.strip():
             return
         prompt_id = new_id("prompt")
         if self.busy:
-            self.bus.publish(PromptQueued(prompt_id=prompt_id, text=text))
+            self.bus.publish(PromptQueued(prompt_id=prompt_id, text=text, attachments=attachments))
             return
-        self.bus.publish(PromptSubmitted(prompt_id=prompt_id, text=text))
+        self.bus.publish(PromptSubmitted(prompt_id=prompt_id, text=text, attachments=attachments))
         self._start()
 
     def retry(self) -> bool:
@@ -264,6 +266,9 @@ def repair(bus: MessageBus, cost_of: CostOf) -> bool:
     """
     state = bus.store.state
     answer = state.answer
+    models = () if state.model is None else (state.model,)
+    for row in unfinished_side_calls(state, models, cost_of, now=bus.now):
+        bus.publish(row)
     turn_id = state.turn_id or (answer.turn_id if answer else None)
     if turn_id is None and not state.active_runs:
         return False

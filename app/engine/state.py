@@ -16,7 +16,7 @@ from ...providers.events import InvalidArguments, JsonObject, ResponseError, Sto
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
-from .events import Cost, HunkReviewed, NoticeLevel, RetryScheduled
+from .events import Attachment, Cost, HunkReviewed, InstructionFile, NoticeLevel, RetryScheduled, SideCallStarted
 
 
 class StreamText:
@@ -113,6 +113,8 @@ class PromptEntry:
     at: float
     note: str = ""
     """What the model is told before the text: the reviews since the prompt before."""
+    attachments: tuple[Attachment, ...] = ()
+    """What goes to the model after the note and before the text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +269,10 @@ class SessionState:
     """What was said of hunks that still stand."""
     untold_reviews: tuple[HunkReviewed, ...] = ()
     """What the next prompt will tell the model."""
+    instructions: tuple[InstructionFile, ...] = ()
+    """What the model is told in every request, beside the rules."""
+    side_calls: tuple[SideCallStarted, ...] = ()
+    """Calls beside the conversation that have no ledger row yet."""
     totals: Totals = field(default_factory=Totals)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""

@@ -6,6 +6,7 @@ import pytest
 
 from patchbay.app.engine.archive import list_sessions, search
 from patchbay.app.engine.database import DatabaseUnwritable, connect, load_events, open_database
+from patchbay.app.engine.schema import MIGRATIONS
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
 from support.journals import written_session
@@ -68,13 +69,17 @@ def test_a_database_that_cannot_be_made_names_cause_and_fix(tmp_path):
 
 def test_a_database_of_the_first_schema_gets_a_search_index(database):
     written_session(database, "session-a", prompts=2)
-    connection = sqlite3.connect(database)
-    connection.executescript(
-        "DROP TABLE found; DROP TABLE texts; ALTER TABLE sessions DROP COLUMN name;"
-        "ALTER TABLE sessions DROP COLUMN removed_at; ALTER TABLE sessions DROP COLUMN origin;"
-        "PRAGMA user_version = 1"
-    )
+    old = database.with_name("old.db")
+    connection = sqlite3.connect(old)
+    connection.executescript(MIGRATIONS[0] + "PRAGMA user_version = 1;")
+    connection.execute("ATTACH ? AS whole", (str(database),))
+    with connection:
+        for table, columns in (("sessions", "id, folder, created_at, updated_at, title, model"), ("events", "*")):
+            connection.execute(f"INSERT INTO {table} SELECT {columns} FROM whole.{table}")
     connection.close()
+    os.replace(old, database)
+    for rest in ("-wal", "-shm"):
+        database.with_name(database.name + rest).unlink(missing_ok=True)
     hits = search(connect(database), "harbour")
     assert [hit.session.session_id for hit in hits] == ["session-a"]
     assert hits[0].hits == 2
