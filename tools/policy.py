@@ -119,6 +119,15 @@ class Policy:
         """Every rule of a person that is in force in this mode, in the order they are tried."""
         return tuple(rule for rule, given_in in self._rules if self._still_holds(given_in))
 
+    def withheld(self, path: str) -> str:
+        """Why a file must not be read although it is inside, by a person's rule; "" when none says so.
+
+        ``path`` is relative to the workspace. A folder is withheld when all below it is.
+        """
+        denying = (rule for rule in self.rules() if rule.tool == "read" and rule.effect is Effect.DENY)
+        rule = next((rule for rule in denying if rule.withholds(path)), None)
+        return "" if rule is None else f"{_named(rule)} ({rule.origin})"
+
     def judge(self, request: Request) -> Verdict:
         """What to do with a call. Never raises."""
         match request.action:
@@ -218,7 +227,7 @@ class Policy:
     def _judge_place(self, request: Request, place: Place) -> Verdict:
         writing = request.action is Action.WRITE
         concern = place.write_concern if writing else place.read_concern
-        covering = [rule for rule in self.rules() if rule.tool == request.tool and rule.covers_place(place)]
+        covering = [rule for rule in self.rules() if rule.covers_tool(request.tool) and rule.covers_place(place)]
         denying = next((rule for rule in covering if rule.effect is Effect.DENY), None)
         if denying is not None:
             return _block(_named(denying), f"is denied by {denying.origin}")

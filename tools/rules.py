@@ -7,6 +7,9 @@
 - ``web_fetch:docs.python.org``: a host; ``web_fetch:*.python.org`` all below it, ``web_fetch:*`` every public one.
 
 A rule that denies or asks speaks of a command with whatever arguments follow.
+
+``edit`` speaks of every tool that changes files. ``read``, where it denies or asks, speaks of every tool that reads
+them; reading inside the workspace is allowed anyway.
 """
 
 import re
@@ -16,6 +19,10 @@ from enum import StrEnum
 from .patterns import PathPattern
 from .workspace import Place
 
+CHANGING = frozenset({"edit", "write", "apply_patch"})
+"""Tools that change files, by their names."""
+READING = frozenset({"read", "grep", "glob", "list"})
+"""Tools that read files or their names."""
 _RULE = re.compile(r"([a-z_]+)(?::(.+))?", re.DOTALL)
 
 
@@ -47,11 +54,25 @@ class Rule:
     def __str__(self) -> str:
         return f"{self.tool}:{self.pattern}"
 
+    def covers_tool(self, tool: str) -> bool:
+        """Whether a path rule speaks of calls to this tool."""
+        match self.tool:
+            case "edit":
+                return tool in CHANGING
+            case "read" if self.effect is not Effect.ALLOW:
+                return tool in READING
+            case _:
+                return tool == self.tool
+
     def covers_place(self, place: Place) -> bool:
         """Whether a path rule covers a place, judged by where it really is; a denying one by its spelling too."""
         if self.effect is not Effect.ALLOW and self._fits(place.given, inside=place.inside):
             return True
         return self._fits(place.shown, inside=place.inside)
+
+    def withholds(self, path: str) -> bool:
+        """Whether a denying rule speaks of a file inside the workspace, or of all that is in a folder."""
+        return self._fits(path, inside=True) or self._fits(f"{path}/x", inside=True)
 
     def _fits(self, path: str, *, inside: bool) -> bool:
         if self.pattern == "*":

@@ -61,13 +61,16 @@ class SearchText(Tool[GrepArguments]):
 
 async def _search(arguments: GrepArguments, context: ToolContext, place: Place) -> ToolResult:
     secrets: list[str] = []
+    withheld: list[str] = []
     if place.folder:
         root, names = place.real, await files_below(place, context)
         if arguments.glob:
             wanted = PathPattern(arguments.glob)
             names = [name for name in names if wanted.matches_name_or_path(name)]
         secrets = [name for name in names if concern_of(name.split("/"), writing=False)]
-        names = sorted(set(names).difference(secrets))
+        prefix = _prefix(place) if place.inside and place.shown != "." else ""
+        withheld = [name for name in names if place.inside and context.workspace.withheld(prefix + name)]
+        names = sorted(set(names).difference(secrets, withheld))
     else:
         root, names = place.real.parent, [place.real.name]
     output = bytearray()
@@ -79,11 +82,15 @@ async def _search(arguments: GrepArguments, context: ToolContext, place: Place) 
     if end.get("skipped"):
         notes.append(f"{end['skipped']} files over 64 MB not searched")
     if secrets:
-        more = ", …" if len(secrets) > _NAMED_SECRETS else ""
-        notes.append(
-            f"not searched, as they usually hold secrets: {', '.join(map(marked_name, secrets[:_NAMED_SECRETS]))}{more}"
-        )
+        notes.append(f"not searched, as they usually hold secrets: {_some(secrets)}")
+    if withheld:
+        notes.append(f"not searched, as a rule of the user denies reading them: {_some(withheld)}")
     return _result(matches, "" if place.shown == "." else _prefix(place), notes, context.max_bytes)
+
+
+def _some(names: list[str]) -> str:
+    more = ", …" if len(names) > _NAMED_SECRETS else ""
+    return f"{', '.join(map(marked_name, names[:_NAMED_SECRETS]))}{more}"
 
 
 def _prefix(place: Place) -> str:

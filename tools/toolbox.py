@@ -95,6 +95,7 @@ class LocalToolbox:
             sandbox=self._sandbox,
             output_folder=self._output_folder,
         )
+        self._workspace.withheld = policy.withheld
         policy.gate = ShellGate(self._workspace, search_path=self._environment.get("PATH", ""))
 
     async def aclose(self) -> None:

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +86,8 @@ class Workspace:
         self.root = Path(os.path.realpath(root))
         self._home = home or Path.home()
         self._readable = tuple(Path(os.path.realpath(folder)) for folder in readable)
+        self.withheld: Callable[[str], str] = lambda _path: ""
+        """Why a file inside must not be read although its name says nothing, "" when it may: a person's rules."""
         self._writing = threading.Lock()
 
     def resolve(self, path: str) -> Place:
@@ -110,7 +112,7 @@ class Workspace:
             readable=inside or any(real.is_relative_to(folder) for folder in self._readable),
             exists=kind is not None,
             folder=kind is not None and stat.S_ISDIR(kind),
-            read_concern=_first_concern(names, writing=False),
+            read_concern=_first_concern(names, writing=False) or self._withheld(real, lexical),
             write_concern=_first_concern(names, writing=True),
         )
 
@@ -173,6 +175,11 @@ class Workspace:
         except OSError as error:
             raise self._explained(error, place) from None
         return sorted(entries, key=lambda entry: (not entry.folder, entry.name))
+
+    def _withheld(self, *spellings: Path) -> tuple[Concern, str] | None:
+        inside = (self._shown(path) for path in spellings if path.is_relative_to(self.root))
+        reason = next((reason for path in inside if (reason := self.withheld(path))), "")
+        return (Concern.SECRET, reason) if reason else None
 
     def _without_tilde(self, path: str) -> str:
         if path == "~" or path.startswith("~/"):

@@ -56,9 +56,11 @@ def _check(options: argparse.Namespace) -> int:
             _print({"id": row.get("id")} | _answer(verdict))
         return ExitCode.OK
     folder = Path.cwd()
-    gate = ShellGate(Workspace(folder), search_path=os.environ.get("PATH", ""))
-    rules = session_rules(settings_of(options), folder)
-    _print(_answer(_judged(Policy(rules, gate=gate), _one(options.subject, "a command"))))
+    workspace = Workspace(folder)
+    gate = ShellGate(workspace, search_path=os.environ.get("PATH", ""))
+    policy = Policy(session_rules(settings_of(options), folder), gate=gate)
+    workspace.withheld = policy.withheld
+    _print(_answer(_judged(policy, _one(options.subject, "a command"))))
     return ExitCode.OK
 
 
@@ -138,7 +140,7 @@ def _judged_path(workspace: Workspace, rules: tuple[Rule, ...], path: str, opera
         place = workspace.resolve(path)
     except ToolFailure as failure:
         return {"decision": "refuse", "rule": "never opened", "why": reveal(failure.message)}
-    denying = [r for r in rules if r.effect is Effect.DENY and r.tool == operation and r.covers_place(place)]
+    denying = [r for r in rules if r.effect is Effect.DENY and r.covers_tool(operation) and r.covers_place(place)]
     if denying:
         return {"decision": "refuse", "rule": f"deny {denying[0]}", "why": f"is denied by {denying[0].origin}"}
     decision, rule, why = _place_answer(place, writing=operation == "write")

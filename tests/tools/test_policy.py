@@ -412,3 +412,29 @@ def test_edit_always_covers_the_folder(root: Path) -> None:
 def test_a_rule_that_is_none_says_how_to_write_one(text: str) -> None:
     with pytest.raises(ValueError, match="tool:pattern"):
         Rule.parse(text, origin="settings")
+
+
+@pytest.mark.parametrize("tool", ["edit", "write", "apply_patch"])
+def test_a_rule_about_edits_speaks_of_every_tool_that_changes_files(root: Path, tool: str) -> None:
+    assert allowed(policy("edit:src/**").judge(file(root, "src/a.py", tool)))
+    denying = Policy([Rule.parse("edit:docs/**", origin="settings", effect=Effect.DENY)])
+    assert denying.judge(file(root, "docs/a.md", tool)).decision is Ruling.BLOCK
+    assert denying.judge(file(root, "docs/a.md", "read")).decision is Ruling.ALLOW
+
+
+def test_a_rule_about_one_tool_speaks_of_no_other(root: Path) -> None:
+    assert not allowed(policy("write:src/**").judge(file(root, "src/a.py", "edit")))
+
+
+@pytest.mark.parametrize("tool", ["read", "grep", "glob", "list"])
+def test_what_may_not_be_read_may_not_be_searched_or_printed(root: Path, tool: str) -> None:
+    (root / "private").mkdir()
+    (root / "private" / "plan.txt").write_text("x")
+    workspace = Workspace(root)
+    denying = Policy([Rule.parse("read:private/**", origin="settings", effect=Effect.DENY)], gate=ShellGate(workspace))
+    workspace.withheld = denying.withheld
+    assert denying.judge(file(root, "private/plan.txt", tool)).decision is Ruling.BLOCK
+    for line in ("cat private/plan.txt", "cat private/*", "head -3 < private/plan.txt", "ls private"):
+        verdict = denying.judge(command(line))
+        assert verdict.decision is Ruling.ASK and "private" in verdict.why, line
+    assert allowed(denying.judge(command("cat a.py")))

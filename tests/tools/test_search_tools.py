@@ -4,11 +4,14 @@ import asyncio
 import os
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
 from patchbay.tools import search_text
 from patchbay.tools.events import Outcome
+from patchbay.tools.policy import Effect, Policy, Rule
+from patchbay.tools.toolbox import LocalToolbox
 
 
 @pytest.fixture
@@ -173,3 +176,15 @@ async def test_list(tree) -> None:
     assert result.summary == f"{len(lines)} entries"
     assert "is a file" in (await tree.run("list", path="a.py")).content
     assert "no file nope" in (await tree.run("list", path="nope")).content
+
+
+async def test_a_search_passes_over_what_a_rule_withholds(bench) -> None:
+    for name in ("private/plan.txt", "open.txt"):
+        (bench.root / name).parent.mkdir(exist_ok=True)
+        (bench.root / name).write_text("the harbour plan\n")
+    denying = Rule.parse("read:private/**", origin="settings", effect=Effect.DENY)
+    toolbox = LocalToolbox(bench.root, Policy([denying]), state_folder=bench.root.parent / "state")
+    result = await replace(bench, toolbox=toolbox).run("grep", pattern="harbour")
+    assert "open.txt" in result.content and "1: the harbour plan" in result.content
+    assert "a rule of the user denies reading them: private/plan.txt" in result.content
+    assert result.content.count("the harbour plan") == 1
