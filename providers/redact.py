@@ -61,6 +61,16 @@ class _Secrets:
     def replace(self, text: str) -> str:
         return text if self._pattern is None else self._pattern.sub(PLACEHOLDER, text)
 
+    def begun(self, text: str) -> int:
+        """How many characters at the end of ``text`` may be the beginning of a secret."""
+        most = 0
+        for value in tuple(self._values):
+            for length in range(min(len(value) - 1, len(text)), most, -1):
+                if text.endswith(value[:length]):
+                    most = length
+                    break
+        return most
+
 
 _secrets = _Secrets()
 
@@ -78,6 +88,29 @@ def remember_secret(value: str) -> None:
 def redact_registered(text: str) -> str:
     """The text with every registered secret replaced, and nothing else: for what must stay byte-exact otherwise."""
     return _secrets.replace(text)
+
+
+class RedactingStream:
+    """``redact_registered`` for text that comes in chunks: a key may be split anywhere.
+
+    The outputs of ``feed`` and ``flush``, joined, equal ``redact_registered`` of the joined chunks. What may be the
+    beginning of a key is held back: seldom more than a character, never more than the longest key.
+    """
+
+    def __init__(self) -> None:
+        self._pending = ""
+
+    def feed(self, chunk: str) -> str:
+        """Take the next chunk; return what is certain by now."""
+        text = redact_registered(self._pending + chunk)
+        certain = len(text) - _secrets.begun(text)
+        self._pending = text[certain:]
+        return text[:certain]
+
+    def flush(self) -> str:
+        """The input is over; return the rest."""
+        rest, self._pending = self._pending, ""
+        return rest
 
 
 def redact(text: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.providers.redact import PLACEHOLDER, redact, remember_secret
+from patchbay.providers.redact import PLACEHOLDER, RedactingStream, redact, redact_registered, remember_secret
 
 
 @pytest.mark.parametrize(
@@ -103,3 +103,18 @@ def test_hostile_text_costs_linear_time(piece: str) -> None:
 
     # Four times the text: linear is about 4, quadratic 16. The floor keeps clock noise out.
     assert seconds(400_000) < 9 * max(seconds(100_000), 0.02)
+
+
+@given(st.lists(st.sampled_from(["stream-key-", "4711", "stream-", "key", "-", "s", " and ", "stream-key-4711"])))
+def test_a_key_that_comes_in_pieces_goes_as_one_that_comes_whole(chunks: list[str]) -> None:
+    remember_secret("stream-key-4711")
+    stream = RedactingStream()
+    shown = [stream.feed(chunk) for chunk in chunks]
+    assert "".join([*shown, stream.flush()]) == redact_registered("".join(chunks))
+    assert "stream-key-4711" not in "".join(shown)
+
+
+def test_ordinary_text_is_not_held_back() -> None:
+    remember_secret("stream-key-4711")
+    assert RedactingStream().feed("plain text") == "plain text"
+    assert RedactingStream().feed("text, str") == "text, "

@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from textual.strip import Strip
 
-from ....tools.safe_text import safe_line, safe_text
+from ....tools.safe_text import safe_line
 from ..diffing import DiffLine, Hunk, TextDiff, side_by_side
+from ..screen_text import screen_text
 from ..transcript.code import CodeState, Highlighter, highlighter_for_path
 from ..transcript.palette import ASCII_SIGNS, Look, Palette, Signs
 from ..transcript.rows import MUTED, Line, Span, break_text, expand_tabs, plain_line, wrap
@@ -91,7 +92,7 @@ class _Side:
 
 def shown_text(line: str) -> str:
     """A line of a file as it is painted: no control characters, tabs as spaces, not endless."""
-    text = safe_line(expand_tabs(safe_text(line[:LONGEST_LINE].removesuffix("\r"))))
+    text = safe_line(expand_tabs(screen_text(line[:LONGEST_LINE].removesuffix("\r"))))
     return text if len(line) <= LONGEST_LINE else f"{text} [{len(line) - LONGEST_LINE:,} more characters]"
 
 

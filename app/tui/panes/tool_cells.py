@@ -13,10 +13,11 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from ....tools.events import Outcome
-from ....tools.safe_text import SafeTextStream, safe_line, safe_text
+from ....tools.safe_text import safe_line
 from ...engine.events import NoticeLevel
 from ...engine.state import NoticeEntry, StreamText, ToolRun
 from .. import amounts
+from ..screen_text import ScreenTextStream, screen_text
 from ..transcript.palette import Look, Palette, Signs
 from ..transcript.rows import MUTED, Span, elide, expand_tabs, plain_line, wrap
 
@@ -81,7 +82,7 @@ class Tail:
         self._dropped = 0
         self._lines: deque[str] = deque()
         self._open = ""
-        self._stream = SafeTextStream()
+        self._stream = ScreenTextStream()
         self._count = 0
 
     def read(self, output: StreamText) -> bool:
@@ -187,7 +188,9 @@ class RunCell:
             self._above, self._preview = _last_lines(run.output, count)
         self._tail = None
         if not self._preview and not ok:
-            self._preview = [line for line in safe_text(run.content[:_TAIL_CHARS]).split("\n") if line.strip()][:count]
+            self._preview = [line for line in screen_text(run.content[:_TAIL_CHARS]).split("\n") if line.strip()][
+                :count
+            ]
 
     def _whole(self) -> Sequence[str]:
         """Every line there is, or the last of them after a line that says how many are missing."""
@@ -267,7 +270,7 @@ def _last_lines(output: StreamText, count: int) -> tuple[int, list[str]]:
     if cut:
         # What is cut may have begun inside an escape sequence: start at the next line.
         text = text.partition("\n")[2] or text
-    lines = [line[:LONGEST_LINE] for line in safe_text(text).rstrip().split("\n")]
+    lines = [line[:LONGEST_LINE] for line in screen_text(text).rstrip().split("\n")]
     return max(0, len(lines) - count) + cut, lines[-count:] if lines != [""] else []
 
 

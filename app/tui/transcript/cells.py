@@ -8,8 +8,9 @@ Everything that came from outside is made safe here, before it becomes a row.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from ....tools.safe_text import SafeTextStream, safe_text
+from ....providers.redact import redact_registered
 from ...engine.state import StreamText
+from ..screen_text import ScreenTextStream, screen_text
 from .document import Document
 from .palette import Look, Signs
 from .rows import MUTED, PLAIN, Line, Row, Span, expand_tabs, plain_line, wrap, wrap_lines
@@ -127,7 +128,7 @@ class PromptCell(Cell):
 
     def _lay(self, room: int, *, anew: bool) -> int:
         del anew
-        texts = safe_text(self._text).split("\n")
+        texts = screen_text(self._text).split("\n")
         more = len(texts) - SHOWN_LINES if self.folded and self.foldable else 0
         lines = [plain_line(shortened(text, self._signs), self._look) for text in (texts[:-more] if more else texts)]
         if more:
@@ -157,8 +158,8 @@ class TextCell(Cell):
         return changed
 
     def source(self) -> str:
-        """The Markdown as the model wrote it."""
-        return str(self._text)
+        """The Markdown as the model wrote it, but for keys."""
+        return redact_registered(str(self._text))
 
     def _lay(self, room: int, *, anew: bool) -> int:
         del anew
@@ -178,7 +179,7 @@ class MarkdownStream:
 
     def __init__(self, signs: Signs, base: Look = PLAIN) -> None:
         self.document = Document(signs, base)
-        self._safe = SafeTextStream()
+        self._safe = ScreenTextStream()
         self._fed = 0
         self._closed = False
 
@@ -217,8 +218,8 @@ class ThoughtCell(Cell):
         return changed
 
     def source(self) -> str:
-        """The thinking as the model wrote it."""
-        return str(self._text)
+        """The thinking as the model wrote it, but for keys."""
+        return redact_registered(str(self._text))
 
     def _lay(self, room: int, *, anew: bool) -> int:
         sign = self._signs.folded if self.folded else self._signs.unfolded

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from ....providers.events import ResponseError, StopReason
-from ....tools.safe_text import safe_line, safe_text
+from ....tools.safe_text import safe_line
 from ...engine.events import Cost, CostSource, NoticeLevel
 from ...engine.state import (
     AnswerEntry,
@@ -25,6 +25,7 @@ from ...engine.state import (
     ToolCallPart,
     ToolRun,
 )
+from ..screen_text import screen_text
 from .cells import Cell, LinesCell, PromptCell, TextCell, ThoughtCell
 from .palette import Look, Signs
 from .rows import MUTED, PLAIN, Line, expand_tabs, plain_line
@@ -97,7 +98,7 @@ def view_entry(key: tuple[str, str], entry: Entry, before: Entry | None, around:
 
 def _notice(message: str, level: NoticeLevel, signs: Signs, *, gap: bool) -> Cell:
     role = {NoticeLevel.INFO: "muted", NoticeLevel.WARNING: "warn", NoticeLevel.ERROR: "danger"}[level]
-    lines = [plain_line(expand_tabs(line), Look(role=role)) for line in safe_text(message).split("\n")]
+    lines = [plain_line(expand_tabs(line), Look(role=role)) for line in screen_text(message).split("\n")]
     return LinesCell(lines, lead=((f"{signs.bar} ", Look(role=role)),), gap=gap, selectable=True)
 
 
@@ -261,7 +262,7 @@ def thought_title(part: ThinkingPart, now: float, signs: Signs) -> str:
 def error_lines(error: ResponseError, hint: str) -> list[Line]:
     """What went wrong, in words, and how to go on."""
     look = Look(role="danger")
-    first, *others = expand_tabs(safe_text(error.message)).split("\n")
+    first, *others = expand_tabs(screen_text(error.message)).split("\n")
     kind = error.kind.value.replace("_", " ")
     lines: list[Line] = [[(kind, look._replace(bold=True)), (f": {first}", PLAIN)]]
     lines += [plain_line(other) for other in others[:20]]

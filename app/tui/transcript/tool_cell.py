@@ -6,8 +6,9 @@ from rich.cells import cell_len
 
 from ....providers.events import InvalidArguments, JsonObject, JsonValue
 from ....tools.events import Outcome
-from ....tools.safe_text import reveal, safe_line, safe_text
+from ....tools.safe_text import reveal, safe_line
 from ...engine.state import StreamText, ToolCallPart, ToolRun
+from ..screen_text import screen_text
 from .cells import Cell, shortened
 from .palette import Look, Signs
 from .rows import MUTED, PLAIN, Line, Row, elide, plain_line, wrap_lines
@@ -151,7 +152,7 @@ class ToolCell(Cell):
         run = self.run
         if run is None:
             return []
-        texts = safe_text((run.content or _tail(run.output))[-_TAIL_CHARS:]).rstrip("\n").split("\n")
+        texts = screen_text((run.content or _tail(run.output))[-_TAIL_CHARS:]).rstrip("\n").split("\n")
         total = run.content.count("\n") + 1 if run.content else len(texts)
         shown = texts[-RESULT_LINES:]
         head = f"{self._signs.more} the last {len(shown)} of {total} lines" if total > len(shown) else "result"

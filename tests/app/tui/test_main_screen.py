@@ -13,6 +13,7 @@ from patchbay.app.tui.widgets.prompt import Prompt
 from patchbay.app.tui.widgets.provider_switcher import ProviderSwitcher
 from patchbay.providers.base import Online, Origin, ProviderStatus
 from patchbay.providers.events import ErrorKind, ResponseStart, StopReason, TextDelta, TextStart
+from patchbay.providers.redact import remember_secret
 from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, tool_call, usage
 from patchbay.tools.events import Decision
 from support.screens import on_screen
@@ -333,3 +334,13 @@ async def test_a_model_that_was_asked_for_and_cannot_be_had_is_said_aloud(asked,
     async with on_screen(session, problem="It has no such model.", asked_model=asked) as desk:
         await desk.pilot.pause(0.1)
         assert len(desk.app._notifications) == said
+
+
+async def test_a_key_that_a_model_says_is_not_painted():
+    remember_secret("sk-said-by-a-model-31337")
+    said = answer(text("The key is sk-said-by-a-model-31337, keep it."), usage(100, 10), end())
+    session, _ = make_session(ScriptedProvider("fake", [said]))
+    async with on_screen(session) as desk:
+        await desk.type("What is the key?")
+        await desk.idle()
+        assert "The key is [redacted], keep it." in desk.text("chat")
