@@ -8,12 +8,13 @@ from ... import __version__
 from ...providers.pricing import cost_of
 from ..engine.archive import fork
 from ..engine.bus import MessageBus
-from ..engine.database import DatabaseUnwritable, Opened, latest_session, load_events, open_database
+from ..engine.database import DatabaseUnwritable, Opened, latest_session, open_database
 from ..engine.events import NoticeLevel, NoticePosted, SessionStarted
 from ..engine.ids import new_id
 from ..engine.recorder import Recorder
 from ..engine.session import repair
 from ..engine.session_lock import SessionLock
+from ..engine.snapshots import load_session
 from ..engine.state import SessionState
 from ..engine.store import SessionStore
 from ..paths import Paths
@@ -86,14 +87,12 @@ def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
     lock, free = _locked(paths, session_id)
     if not free:
         session_id, lock = _copy(paths, opened.connection, session_id)
-    events, last, problems = load_events(opened.connection, session_id)
-    store = SessionStore(SessionState(session_id=session_id))
-    store.replay(events)
-    bus = MessageBus(store, first_seq=last + 1)
-    recorder = Recorder(opened)  # from here on the connection is its own
+    loaded = load_session(opened.connection, session_id)
+    bus = MessageBus(SessionStore(loaded.state), first_seq=loaded.last_seq + 1)
+    recorder = Recorder(opened, replayed=loaded.weight)  # from here on the connection is its own
     bus.attach(recorder.sink)
     repair(bus, cost_of)
-    for problem in problems:
+    for problem in loaded.problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
     warnings = _said(opened) if free else (*_said(opened), COPIED)

@@ -115,13 +115,18 @@ def latest_session(connection: sqlite3.Connection, folder: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def load_events(connection: sqlite3.Connection, session_id: str) -> tuple[list[Stamped], int, list[str]]:
-    """A session's journal in order, its last ``seq``, and what could not be read (in words)."""
+def load_events(
+    connection: sqlite3.Connection, session_id: str, *, after: int = 0
+) -> tuple[list[Stamped], int, list[str]]:
+    """A session's journal in order from behind ``after`` on, its last ``seq``, and what could not be read (in words).
+
+    The last ``seq`` is 0 when there is nothing.
+    """
     events: list[Stamped] = []
     problems: list[str] = []
     last = 0
     rows = connection.execute(
-        "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? ORDER BY seq", (session_id,)
+        "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? AND seq > ? ORDER BY seq", (session_id, after)
     )
     for seq, last_seq, at, body in rows:
         last = max(last, int(last_seq))

@@ -35,6 +35,8 @@ from .events import (
     ToolActivity,
 )
 from .searchable import SearchableTexts, storable
+from .snapshots import file_of
+from .snapshotter import Snapshotter
 
 BATCH_S = 0.2
 """Longest time an event waits for its commit."""
@@ -62,13 +64,23 @@ _Item: TypeAlias = "Stamped | _Flush"
 class Recorder:
     """Writes the journal and the ledger of one session. Attach ``sink`` to the bus; close when done."""
 
-    def __init__(self, database: Path | Opened, *, on_problem: Callable[[str], None] = lambda _message: None) -> None:
-        """``database`` is its file, or one that was opened for this recorder alone, which then closes it."""
+    def __init__(
+        self,
+        database: Path | Opened,
+        *,
+        on_problem: Callable[[str], None] = lambda _message: None,
+        replayed: int = 0,
+    ) -> None:
+        """``database`` is its file, or one that was opened for this recorder alone, which then closes it.
+
+        ``replayed`` is how many events the session's opening had to replay: many call for a snapshot.
+        """
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         opened = database if isinstance(database, Opened) else open_database(database)
         self._connection = opened.connection
         self.on_problem = on_problem
         self._searchable = SearchableTexts()
+        self._snapshots = Snapshotter(file_of(self._connection), replayed=replayed)
         self._told = False
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="patchbay-recorder", daemon=True)
@@ -113,6 +125,7 @@ class Recorder:
                 with contextlib.suppress(RuntimeError):  # the loop that waited is gone: the process is ending
                     flush.done()
                 if flush.stop:
+                    self._snapshots.close()
                     self._connection.close()
                     return
 
@@ -138,15 +151,16 @@ class Recorder:
             return rows
         try:
             with self._connection:
-                for row in rows:
-                    _write(self._connection, row)
+                written = [(row.stamped, _write(self._connection, row)) for row in rows]
         except sqlite3.Error as error:
             if not self._told:
                 self._told = True
                 self._tell(f"The session cannot be saved ({error}). It goes on in memory and is tried again.")
             return rows
-        for row in rows:
-            self._index(row.stamped)
+        for stamped, chars in written:
+            self._index(stamped)
+            self._snapshots.saved(stamped, chars)
+        self._snapshots.committed()
         if self._told:
             self._told = False
             self._tell("The session is saved again, with nothing lost.")
@@ -197,7 +211,8 @@ def _joined(first: Stamped, second: Stamped) -> Stamped | None:
             return None
 
 
-def _write(connection: sqlite3.Connection, row: _Row) -> None:
+def _write(connection: sqlite3.Connection, row: _Row) -> int:
+    """Put a row into the journal and the tables made from it; returns the characters of its body."""
     stamped = row.stamped
     event = stamped.event
     body = journal_text(without_keys(encode(event)))
@@ -222,6 +237,7 @@ def _write(connection: sqlite3.Connection, row: _Row) -> None:
             _write_call(connection, stamped, event)
         case _:
             pass
+    return len(body)
 
 
 def _write_call(connection: sqlite3.Connection, stamped: Stamped, call: CallPriced) -> None:

@@ -14,8 +14,14 @@ from typing import Any
 
 from ..paths import make_private_file
 
-_KEYS = {"sessions": ("id",), "calls": ("request_id",), "texts": ("id",), "events": ("session_id", "seq")}
-"""The tables and what orders their rows. The search index is made from ``texts`` again."""
+_KEYS = {
+    "sessions": ("id",),
+    "calls": ("request_id",),
+    "texts": ("id",),
+    "events": ("session_id", "seq"),
+    "drafts": ("session_id",),
+}
+"""The tables and what orders their rows. The search index is made from ``texts`` again, snapshots from ``events``."""
 
 
 def salvage(path: Path, migrations: Sequence[str]) -> tuple[Path, int]:
