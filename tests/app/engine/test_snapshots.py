@@ -41,6 +41,7 @@ def unrevised(state):
 
 def with_schema(path):
     connection = sqlite3.connect(path)
+    connection.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
     for script in MIGRATIONS:
         connection.executescript(script)
     return connection
