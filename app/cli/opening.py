@@ -29,15 +29,13 @@ class Journal:
     """A bus whose events are written down, and what has to be closed with it."""
 
     bus: MessageBus
-    recorder: Recorder | None
-    """None when nothing can be saved: the session lives in memory."""
+    recorder: Recorder
     lock: SessionLock | None = None
     warnings: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Write what is left and give the session back."""
-        if self.recorder is not None:
-            self.recorder.close()
+        self.recorder.close()
         if self.lock is not None:
             self.lock.release()
 
@@ -53,16 +51,25 @@ def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: st
     except DatabaseUnwritable as error:
         if session is not None:
             raise
-        bus = MessageBus(SessionStore(SessionState(session_id=new_id("session"))))
-        bus.publish(SessionStarted(folder=folder, version=__version__))
-        warning = f"This session cannot be saved and lives in memory only. {error}"
-        return Journal(bus=bus, recorder=None, warnings=(warning,))
+        return _in_memory(paths, folder, error)
     try:
         found = _wanted(opened.connection, folder, resume=resume, session=session)
         return _new(paths, opened, folder) if found is None else _earlier(paths, opened, found)
     except BaseException:
         opened.connection.close()
         raise
+
+
+def _in_memory(paths: Paths, folder: str, error: DatabaseUnwritable) -> Journal:
+    """A session that nothing can be saved of now; it is, whole, as soon as the disk takes it."""
+    session_id = new_id("session")
+    bus = MessageBus(SessionStore(SessionState(session_id=session_id)))
+    lock, _ = _locked(paths, session_id)
+    recorder = Recorder(paths.database, later=True)
+    bus.attach(recorder.sink)
+    bus.publish(SessionStarted(folder=folder, version=__version__))
+    warning = f"This session cannot be saved now: it lives in memory and saving is tried again. {error}"
+    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=(warning,))
 
 
 def _wanted(connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None) -> str | None:

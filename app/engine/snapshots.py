@@ -19,6 +19,7 @@ from threading import Lock
 
 from ... import __version__
 from .database import load_events
+from .fault_points import reached
 from .kept_text import Shelf
 from .state import SessionState
 from .state_codec import StateError, layout_number, pack_state, unpack_state
@@ -66,14 +67,18 @@ def renew(connection: sqlite3.Connection, session_id: str) -> int:
     loaded = load_session(connection, session_id)
     if loaded.last_seq <= loaded.snapshot_seq:
         return loaded.snapshot_seq
+    reached("snapshot.begun")
     texts = _Texts(connection, session_id)
     body = pack_state(loaded.state, texts)
     texts.flush()
+    reached("snapshot.texts")
     with connection:
         connection.execute(
             "INSERT OR REPLACE INTO snapshots (session_id, seq, made_at, format, body) VALUES (?, ?, ?, ?, ?)",
             (session_id, loaded.last_seq, time.time(), format_number(), body),
         )
+        reached("snapshot.before_commit")
+    reached("snapshot.committed")
     return loaded.last_seq
 
 
@@ -145,6 +150,7 @@ class _Texts:
         plain = text.encode("utf-8", "surrogatepass")
         name = _digest(plain)
         if name not in self._known:
+            reached("snapshot.text")
             self._known.add(name)
             body = zlib.compress(plain, _LEVEL)
             self._waiting.append((self._session_id, name, body))
