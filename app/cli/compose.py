@@ -158,7 +158,7 @@ class Runtime:
 
     def _hear_the_recorder(self) -> None:
         """What the writer thread has to say is said in the session, on the session's own loop."""
-        if self.journal is None or self.journal.recorder is None:
+        if self.journal is None:
             return
         loop = asyncio.get_running_loop()
 
@@ -268,7 +268,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         prepare=_prepare_with(directory),
         cost_of=cost_of,
         step_limit=settings.step_limit,
-        durable=None if journal.recorder is None else journal.recorder.durable,
+        durable=journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
     )

@@ -8,12 +8,13 @@ from ... import __version__
 from ...providers.pricing import cost_of
 from ..engine.archive import fork
 from ..engine.bus import MessageBus
-from ..engine.database import DatabaseUnwritable, Opened, latest_session, load_events, open_database
+from ..engine.database import DatabaseUnwritable, Opened, latest_session, open_database
 from ..engine.events import NoticeLevel, NoticePosted, SessionStarted
 from ..engine.ids import new_id
 from ..engine.recorder import Recorder
 from ..engine.session import repair
 from ..engine.session_lock import SessionLock
+from ..engine.snapshots import load_session
 from ..engine.state import SessionState
 from ..engine.store import SessionStore
 from ..paths import Paths
@@ -28,15 +29,13 @@ class Journal:
     """A bus whose events are written down, and what has to be closed with it."""
 
     bus: MessageBus
-    recorder: Recorder | None
-    """None when nothing can be saved: the session lives in memory."""
+    recorder: Recorder
     lock: SessionLock | None = None
     warnings: tuple[str, ...] = ()
 
     def close(self) -> None:
         """Write what is left and give the session back."""
-        if self.recorder is not None:
-            self.recorder.close()
+        self.recorder.close()
         if self.lock is not None:
             self.lock.release()
 
@@ -52,16 +51,25 @@ def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: st
     except DatabaseUnwritable as error:
         if session is not None:
             raise
-        bus = MessageBus(SessionStore(SessionState(session_id=new_id("session"))))
-        bus.publish(SessionStarted(folder=folder, version=__version__))
-        warning = f"This session cannot be saved and lives in memory only. {error}"
-        return Journal(bus=bus, recorder=None, warnings=(warning,))
+        return _in_memory(paths, folder, error)
     try:
         found = _wanted(opened.connection, folder, resume=resume, session=session)
         return _new(paths, opened, folder) if found is None else _earlier(paths, opened, found)
     except BaseException:
         opened.connection.close()
         raise
+
+
+def _in_memory(paths: Paths, folder: str, error: DatabaseUnwritable) -> Journal:
+    """A session that nothing can be saved of now; it is, whole, as soon as the disk takes it."""
+    session_id = new_id("session")
+    bus = MessageBus(SessionStore(SessionState(session_id=session_id)))
+    lock, _ = _locked(paths, session_id)
+    recorder = Recorder(paths.database, later=True)
+    bus.attach(recorder.sink)
+    bus.publish(SessionStarted(folder=folder, version=__version__))
+    warning = f"This session cannot be saved now: it lives in memory and saving is tried again. {error}"
+    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=(warning,))
 
 
 def _wanted(connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None) -> str | None:
@@ -86,14 +94,12 @@ def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
     lock, free = _locked(paths, session_id)
     if not free:
         session_id, lock = _copy(paths, opened.connection, session_id)
-    events, last, problems = load_events(opened.connection, session_id)
-    store = SessionStore(SessionState(session_id=session_id))
-    store.replay(events)
-    bus = MessageBus(store, first_seq=last + 1)
-    recorder = Recorder(opened)  # from here on the connection is its own
+    loaded = load_session(opened.connection, session_id)
+    bus = MessageBus(SessionStore(loaded.state), first_seq=loaded.last_seq + 1)
+    recorder = Recorder(opened, replayed=loaded.weight)  # from here on the connection is its own
     bus.attach(recorder.sink)
     repair(bus, cost_of)
-    for problem in problems:
+    for problem in loaded.problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
     warnings = _said(opened) if free else (*_said(opened), COPIED)

@@ -13,7 +13,8 @@ from pathlib import Path
 from ..paths import make_private_file
 from .codec import decode_event
 from .events import Stamped
-from .salvage import salvage
+from .fault_points import reached
+from .salvage import alone, finish_salvage, salvage, salvage_unfinished
 from .schema import MIGRATIONS
 
 _CHECKED_BYTES = 256_000_000
@@ -41,20 +42,22 @@ def connect(path: Path) -> sqlite3.Connection:
     return open_database(path).connection
 
 
-def open_database(path: Path) -> Opened:
-    """Open (and create, migrate or salvage) the database. Raises ``DatabaseError``."""
+def open_database(path: Path, *, wait_s: float = 10.0) -> Opened:
+    """Open (and create, migrate or salvage) the database. Raises ``DatabaseError``.
+
+    ``wait_s`` is how long another process is waited for that holds it locked.
+    """
     try:
+        if salvage_unfinished(path):
+            with alone(path):
+                finish_salvage(path)
         try:
-            return Opened(connection=_open(path))
+            return Opened(connection=_open(path, wait_s))
         except sqlite3.DatabaseError as error:
-            if not _damaged(error):
+            if not is_damage(error):
                 raise
-            aside, kept = salvage(path, MIGRATIONS)
-            warning = (
-                f"The session database was damaged ({error}). What could be read ({kept:,} rows) goes on in a new one; "
-                f"the damaged file is kept as {aside}."
-            )
-            return Opened(connection=_open(path), warning=warning)
+        with alone(path):
+            return _salvaged(path, wait_s)
     except (OSError, sqlite3.OperationalError) as error:
         raise DatabaseUnwritable(
             f"{path}: the session database cannot be opened ({error}). Move the file away to start afresh, or set"
@@ -64,9 +67,25 @@ def open_database(path: Path) -> Opened:
         raise DatabaseError(f"{path}: the session database cannot be opened ({error}). Move the file away.") from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _salvaged(path: Path, wait_s: float) -> Opened:
+    """A new database with what the damaged one still gives; another process may have seen to it meanwhile."""
+    try:
+        return Opened(connection=_open(path, wait_s))
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        aside, kept = salvage(path, MIGRATIONS)
+        warning = (
+            f"The session database was damaged ({error}). What could be read ({kept:,} rows) goes on in a new one; "
+            f"the damaged file is kept as {aside}."
+        )
+        return Opened(connection=_open(path, wait_s), warning=warning)
+
+
+def _open(path: Path, wait_s: float) -> sqlite3.Connection:
     make_private_file(path)
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
+    reached("open.created")
+    connection = sqlite3.connect(path, check_same_thread=False, timeout=wait_s)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
@@ -87,22 +106,33 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError(f"malformed: {verdict.splitlines()[0]}")
 
 
-def _damaged(error: sqlite3.DatabaseError) -> bool:
+def is_damage(error: sqlite3.Error) -> bool:
     """Whether the file is at fault, not the disk, the rights or another process."""
     words = str(error)
     return any(sign in words for sign in ("malformed", "not a database", "disk image", "file is encrypted"))
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    version = _version(connection)
     if version > len(MIGRATIONS):
         raise DatabaseError(
             f"{path}: written by a newer Patchbay (schema {version}, this one knows {len(MIGRATIONS)}). Install a"
             " newer one, or set XDG_STATE_HOME to another folder."
         )
     for number in range(version, len(MIGRATIONS)):
+        reached("migrate.begun")
         step = f"PRAGMA user_version = {number + 1}"
-        connection.executescript("\n".join(("BEGIN IMMEDIATE;", MIGRATIONS[number], step, "; COMMIT;")))
+        try:
+            connection.executescript("\n".join(("BEGIN IMMEDIATE;", MIGRATIONS[number], step, "; COMMIT;")))
+        except sqlite3.OperationalError:
+            connection.rollback()
+            if _version(connection) <= number:  # else another process has just done it
+                raise
+        reached("migrate.done")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def latest_session(connection: sqlite3.Connection, folder: str) -> str | None:
@@ -115,13 +145,18 @@ def latest_session(connection: sqlite3.Connection, folder: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def load_events(connection: sqlite3.Connection, session_id: str) -> tuple[list[Stamped], int, list[str]]:
-    """A session's journal in order, its last ``seq``, and what could not be read (in words)."""
+def load_events(
+    connection: sqlite3.Connection, session_id: str, *, after: int = 0
+) -> tuple[list[Stamped], int, list[str]]:
+    """A session's journal in order from behind ``after`` on, its last ``seq``, and what could not be read (in words).
+
+    The last ``seq`` is 0 when there is nothing.
+    """
     events: list[Stamped] = []
     problems: list[str] = []
     last = 0
     rows = connection.execute(
-        "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? ORDER BY seq", (session_id,)
+        "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? AND seq > ? ORDER BY seq", (session_id, after)
     )
     for seq, last_seq, at, body in rows:
         last = max(last, int(last_seq))

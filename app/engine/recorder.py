@@ -23,7 +23,7 @@ from ...providers.events import TextDelta, ThinkingDelta, ToolCallDelta
 from ...providers.redact import redact_registered
 from ...tools.events import ToolOutputDelta
 from .codec import encode, journal_text, without_keys
-from .database import Opened, open_database
+from .database import DatabaseError, Opened, open_database
 from .events import (
     CallPriced,
     ModelSelected,
@@ -34,10 +34,16 @@ from .events import (
     Stamped,
     ToolActivity,
 )
+from .fault_points import reached
 from .searchable import SearchableTexts, storable
+from .snapshots import file_of
+from .snapshotter import Snapshotter
+from .writing_place import WritingPlace
 
 BATCH_S = 0.2
 """Longest time an event waits for its commit."""
+RETRY_S = 2.0
+"""How often a disk that refused is asked again while nothing else is to be written."""
 
 
 @dataclass(slots=True)
@@ -62,15 +68,29 @@ _Item: TypeAlias = "Stamped | _Flush"
 class Recorder:
     """Writes the journal and the ledger of one session. Attach ``sink`` to the bus; close when done."""
 
-    def __init__(self, database: Path | Opened, *, on_problem: Callable[[str], None] = lambda _message: None) -> None:
-        """``database`` is its file, or one that was opened for this recorder alone, which then closes it."""
+    def __init__(
+        self,
+        database: Path | Opened,
+        *,
+        on_problem: Callable[[str], None] = lambda _message: None,
+        replayed: int = 0,
+        later: bool = False,
+    ) -> None:
+        """``database`` is its file, or one that was opened for this recorder alone, which then closes it.
+
+        ``replayed`` is how many events the session's opening had to replay: many call for a snapshot. ``later``
+        says that the file could not be opened and was told: that is tried again whenever there is something to
+        write. Without it raises ``DatabaseError``.
+        """
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
-        opened = database if isinstance(database, Opened) else open_database(database)
-        self._connection = opened.connection
+        self._place = _opened_place(database, later=later)
         self.on_problem = on_problem
         self._searchable = SearchableTexts()
-        self._told = False
+        self._snapshots = Snapshotter(self._place.path, replayed=replayed)
+        self._told = later
         self._closed = False
+        self.unsaved = 0
+        """Rows that the disk has refused so far."""
         self._thread = threading.Thread(target=self._work, name="patchbay-recorder", daemon=True)
         self._thread.start()
 
@@ -109,16 +129,23 @@ class Recorder:
         while True:
             flush = self._gather(rows)
             rows = self._commit(rows)
+            self.unsaved = len(rows)
             if flush is not None:
                 with contextlib.suppress(RuntimeError):  # the loop that waited is gone: the process is ending
                     flush.done()
                 if flush.stop:
-                    self._connection.close()
+                    reached("close.begun")
+                    self._snapshots.close()
+                    self._place.close()
                     return
 
     def _gather(self, rows: list[_Row]) -> "_Flush | None":
-        """Collect one batch: until a flush is asked for, or ``BATCH_S`` after its first event."""
-        deadline: float | None = None
+        """Collect one batch: until a flush is asked for, or ``BATCH_S`` after its first event.
+
+        Rows that the disk refused are tried again every ``RETRY_S`` even when nothing comes.
+        """
+        deadline = time.monotonic() + RETRY_S if rows else None
+        fresh = False
         while True:
             try:
                 item = self._queue.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
@@ -127,9 +154,10 @@ class Recorder:
             if isinstance(item, _Flush):
                 return item
             append_merged(rows, item)
-            if deadline is None:
+            if not fresh:
+                fresh = True
                 deadline = time.monotonic() + BATCH_S
-            elif time.monotonic() >= deadline:
+            elif deadline is not None and time.monotonic() >= deadline:
                 return None
 
     def _commit(self, rows: list[_Row]) -> list[_Row]:
@@ -137,16 +165,25 @@ class Recorder:
         if not rows:
             return rows
         try:
-            with self._connection:
-                for row in rows:
-                    _write(self._connection, row)
-        except sqlite3.Error as error:
+            with self._place.ready(rows[0].stamped.session_id) as connection:
+                reached("write.begun")
+                written = [(row.stamped, _write(connection, row)) for row in rows]
+                reached("write.before_commit")
+            reached("write.committed")
+        except (sqlite3.Error, OSError, DatabaseError) as error:
+            self._place.failed(error)
             if not self._told:
                 self._told = True
-                self._tell(f"The session cannot be saved ({error}). It goes on in memory and is tried again.")
+                self._tell(
+                    f"The session cannot be saved ({_in_words(error)}). It goes on in memory and is tried again."
+                )
             return rows
-        for row in rows:
-            self._index(row.stamped)
+        for warning in self._place.take_warnings():
+            self._tell(warning)
+        for stamped, chars in written:
+            self._index(stamped)
+            self._snapshots.saved(stamped, chars)
+        self._snapshots.committed()
         if self._told:
             self._told = False
             self._tell("The session is saved again, with nothing lost.")
@@ -159,11 +196,24 @@ class Recorder:
     def _index(self, stamped: Stamped) -> None:
         """Put prompts and whole answers into the search index. What cannot be indexed is only not found."""
         for seq, kind, text in self._searchable.of(stamped):
-            with contextlib.suppress(sqlite3.Error), self._connection:
-                self._connection.execute(
+            with contextlib.suppress(sqlite3.Error, OSError), self._place.connection as connection:
+                connection.execute(
                     "INSERT INTO texts (session_id, seq, kind, body) VALUES (?, ?, ?, ?)",
                     (stamped.session_id, seq, kind, redact_registered(text)),
                 )
+                reached("index.row")
+
+
+def _opened_place(database: Path | Opened, *, later: bool) -> WritingPlace:
+    if isinstance(database, Opened):
+        return WritingPlace(file_of(database.connection), database.connection)
+    return WritingPlace(database, None if later else open_database(database).connection)
+
+
+def _in_words(error: Exception) -> str:
+    """The cause alone: what to do about it is tried already."""
+    cause = error.__cause__ if isinstance(error, DatabaseError) and error.__cause__ is not None else error
+    return str(cause)
 
 
 def append_merged(rows: list[_Row], stamped: Stamped) -> None:
@@ -197,10 +247,12 @@ def _joined(first: Stamped, second: Stamped) -> Stamped | None:
             return None
 
 
-def _write(connection: sqlite3.Connection, row: _Row) -> None:
+def _write(connection: sqlite3.Connection, row: _Row) -> int:
+    """Put a row into the journal and the tables made from it; returns the characters of its body."""
     stamped = row.stamped
     event = stamped.event
     body = journal_text(without_keys(encode(event)))
+    reached("write.row")
     connection.execute(
         "INSERT OR REPLACE INTO events (session_id, seq, last_seq, at, type, body) VALUES (?, ?, ?, ?, ?, ?)",
         (stamped.session_id, stamped.seq, row.last_seq, stamped.at, type(event).__name__, body),
@@ -222,6 +274,7 @@ def _write(connection: sqlite3.Connection, row: _Row) -> None:
             _write_call(connection, stamped, event)
         case _:
             pass
+    return len(body)
 
 
 def _write_call(connection: sqlite3.Connection, stamped: Stamped, call: CallPriced) -> None:

@@ -273,6 +273,7 @@ class TurnRunner:
                 terminal: TerminalEvent = ResponseError(kind=ErrorKind.INVALID_REQUEST, message=problem)
                 publish(terminal)
             else:
+                await self._wiring.durable()  # a process that dies from here on leaves a call to be priced
                 terminal = await read_stream(provider, request, publish)
         except asyncio.CancelledError:
             publish(ResponseEnd(stop_reason=StopReason.CANCELLED))

@@ -5,51 +5,114 @@ not what lies behind it.
 """
 
 import contextlib
+import fcntl
 import os
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..paths import make_private_file
+from .fault_points import reached
 
-_KEYS = {"sessions": ("id",), "calls": ("request_id",), "texts": ("id",), "events": ("session_id", "seq")}
-"""The tables and what orders their rows. The search index is made from ``texts`` again."""
+_KEYS = {
+    "sessions": ("id",),
+    "calls": ("request_id",),
+    "texts": ("id",),
+    "events": ("session_id", "seq"),
+    "drafts": ("session_id",),
+}
+"""The tables and what orders their rows. The search index is made from ``texts`` again, snapshots from ``events``."""
 
 
 def salvage(path: Path, migrations: Sequence[str]) -> tuple[Path, int]:
-    """Set the damaged file aside and fill a new one; returns the old file's new name and how many rows were saved.
+    """Put a new file in the place of a damaged one; returns the old one's new name and how many rows were saved.
 
-    Raises OSError and ``sqlite3.Error`` when not even the new file can be written.
+    At no moment is there less than before: the new file is filled beside the old one and takes its place when it is
+    whole. A process that dies in between leaves that to the next (``finish_salvage``). Raises OSError and
+    ``sqlite3.Error`` when not even the new file can be written.
     """
-    aside = _set_aside(path)
-    new = path.with_suffix(".salvaged")
+    reached("salvage.begun")
+    new = _beside(path, ".salvaging")
     _remove(new)
     make_private_file(new)
     target = sqlite3.connect(new)
     try:
         for number, script in enumerate(migrations, 1):
             target.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
-        kept = _copied(aside, target)
+        kept = _copied(path, target)
     finally:
         target.close()
-    os.replace(new, path)
-    return aside, kept
+    reached("salvage.filled")
+    os.replace(new, _beside(path, ".salvaged"))
+    reached("salvage.whole")
+    return _take_over(path), kept
+
+
+def salvage_unfinished(path: Path) -> bool:
+    """Whether a process died in the last steps of a salvage (or is at them now)."""
+    return _beside(path, ".salvaged").exists()
+
+
+def finish_salvage(path: Path) -> None:
+    """Do what is left of a salvage whose process died."""
+    if salvage_unfinished(path):
+        _take_over(path)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Only one process at a time salvages a file; the others wait for it. Raises OSError."""
+    descriptor = os.open(_beside(path, ".salvage-lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take_over(path: Path) -> Path:
+    """The damaged file gets another name, with its journal, and the new one its own. Can be begun again anywhere."""
+    aside = _set_aside(path)
+    reached("salvage.linked")
+    for ending in ("-wal", "-shm"):  # a journal that is left would be taken for the new file's
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    reached("salvage.cleared")
+    os.replace(_beside(path, ".salvaged"), path)
+    reached("salvage.replaced")
+    return aside
 
 
 def _set_aside(path: Path) -> Path:
-    stamp = time.strftime("%Y%m%d-%H%M%S")
+    """Give the damaged file and its journal a second name. It may have one already, from a process that died."""
+    stamp, number = time.strftime("%Y%m%d-%H%M%S"), 1
+    for earlier in path.parent.glob(f"{path.stem}.damaged-*{path.suffix}"):
+        if path.exists() and earlier.samefile(path):
+            return earlier
     aside = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
-    number = 1
     while aside.exists():
         number += 1
         aside = path.with_name(f"{path.stem}.damaged-{stamp}-{number}{path.suffix}")
-    os.replace(path, aside)
-    for ending in ("-wal", "-shm"):  # the journal belongs to the file: it may hold the newest rows
+    for ending in ("-wal", "-shm", ""):  # the file itself last: when it has its name, all of it has
         with contextlib.suppress(FileNotFoundError):
-            os.replace(f"{path}{ending}", f"{aside}{ending}")
+            _second_name(Path(f"{path}{ending}"), Path(f"{aside}{ending}"))
     return aside
+
+
+def _second_name(file: Path, name: Path) -> None:
+    name.unlink(missing_ok=True)
+    try:
+        os.link(file, name)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links
+        shutil.copy2(file, name)
+
+
+def _beside(path: Path, ending: str) -> Path:
+    return path.with_name(path.stem + ending)
 
 
 def _remove(path: Path) -> None:

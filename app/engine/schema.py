@@ -62,6 +62,14 @@ MIGRATIONS = (
     CREATE TABLE drafts (
         session_id TEXT PRIMARY KEY, at REAL NOT NULL, text TEXT NOT NULL
     ) STRICT;
+    CREATE TABLE kept_texts (
+        session_id TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (session_id, name)
+    ) STRICT;
+    CREATE TRIGGER session_gone AFTER DELETE ON sessions BEGIN
+        DELETE FROM snapshots WHERE session_id = old.id;
+        DELETE FROM kept_texts WHERE session_id = old.id;
+        DELETE FROM drafts WHERE session_id = old.id;
+    END;
     """,
 )
 """One script for each schema version; never edited once released, only appended to."""

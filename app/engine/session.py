@@ -9,9 +9,9 @@ from ...providers.base import ModelInfo
 from ...providers.events import ErrorKind, ResponseError
 from ...providers.messages import Effort
 from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
-from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome, ToolEvent
+from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, ToolEvent
 from .bus import MessageBus
-from .closing import closing_events
+from .closing import dead_tools
 from .events import (
     Attachment,
     EffortSelected,
@@ -22,6 +22,7 @@ from .events import (
     NoticePosted,
     PromptQueued,
     PromptSubmitted,
+    ProviderActivity,
     ReviewVerdict,
     ToolActivity,
     TurnEnded,
@@ -277,8 +278,9 @@ def repair(bus: MessageBus, cost_of: CostOf) -> bool:
         message="Patchbay ended while this answer was arriving. What came is kept.",
         retryable=True,
     )
-    content = "Patchbay ended while this ran: it may or may not have taken effect. Check before doing it again."
-    for event in closing_events(state, turn_id or "", end, Outcome.INTERRUPTED, content):
+    if answer is not None:
+        bus.publish(ProviderActivity(turn_id=answer.turn_id, request_id=answer.request_id, event=end))
+    for event in dead_tools(state):
         bus.publish(event)
     if answer is not None:
         # Another model may have been chosen while this one answered: its price is not the price of this call.

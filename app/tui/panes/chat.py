@@ -16,6 +16,7 @@ from textual.binding import BindingType
 from ...engine.state import Entry, SessionState, ToolRun
 from ..actions import bindings
 from ..transcript.cells import Cell, LinesCell, ThoughtCell
+from ..transcript.earlier import SHOWN_AT_FIRST, EarlierCell
 from ..transcript.entries import AnswerView, EntryView, Surroundings, entry_key, view_entry
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.pane import CellPane
@@ -44,7 +45,10 @@ class ChatPane(CellPane):
         self._welcome = welcome
         self._clock = clock
         self._views: list[EntryView] = []
+        """What is shown of the entries, the first ``_skipped`` left out."""
         self._starts: list[int] = []
+        self._skipped = 0
+        """Entries at the start of a long session for which one cell stands until somebody scrolls there."""
         self._transcript: tuple[Entry, ...] = ()
         self._runs: tuple[ToolRun, ...] = ()
         self._active: tuple[ToolRun, ...] = ()
@@ -57,13 +61,17 @@ class ChatPane(CellPane):
         """Show this state. Cheap when little changed; call it too, a few times a second, while a turn runs."""
         if state.session_id != self._session:
             self._session = state.session_id
-            self._drop_views(0)
+            self._forget()
             self._transcript = ()
         self._around.now = self._clock()
         self._take_runs(state)
         same = _common(self._transcript, state.transcript) if self._transcript is not state.transcript else None
         first = len(state.transcript) if same is None else same
         self._transcript = state.transcript
+        if first < self._skipped:
+            self._forget()
+        if not self._views:
+            first = self._begin_at_end()
         tail: list[tuple[Entry, bool]] = [(entry, False) for entry in state.transcript[first:]]
         self._answering = state.answer is not None
         if state.answer is not None:
@@ -91,9 +99,67 @@ class ChatPane(CellPane):
             cell.folded = folded
         self.cells_changed(thoughts)
 
+    def select_previous_cell(self) -> None:
+        """Select the cell above; the last one when none is selected."""
+        if self._skipped and self.selected is not None and self.selected.index <= 2:
+            self._show_earlier(self._skipped - SHOWN_AT_FIRST)
+        super().select_previous_cell()
+
     action_next = CellPane.select_next_cell
-    action_previous = CellPane.select_previous_cell
+    action_previous = select_previous_cell
     action_unfold = CellPane.toggle_selected
+
+    # ---- the start of a long session
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Make cells of the earlier part a screen before it comes into view; what is read stays where it is."""
+        super().watch_scroll_y(old_value, new_value)
+        if not self._skipped or not self.content_width or self.following:
+            return
+        row, end = round(new_value), self.column.top(1)
+        if row < end + 2 * self.scrollable_content_region.height:
+            wanted = self._skipped * row // max(1, end)
+            self._show_earlier(min(wanted - SHOWN_AT_FIRST // 2, self._skipped - SHOWN_AT_FIRST))
+            if row == 0:
+                self._scroll_itself(0)
+            self._settle(0, None, self._anchor(), news=False)
+
+    def _forget(self) -> None:
+        """What is shown is no part of the conversation any more."""
+        if self._views:
+            self._views, self._starts, self._live, self._skipped = [], [], [], 0
+            self.replace_cells(0, ())
+
+    def _begin_at_end(self) -> int:
+        """Nothing is shown yet: of a long session only the end is made into cells. Returns the first entry of it."""
+        skipped = len(self._transcript) - SHOWN_AT_FIRST
+        self._skipped = skipped if skipped > SHOWN_AT_FIRST else 0
+        return self._skipped
+
+    def _earlier(self) -> EarlierCell:
+        entries = self._transcript[: self._skipped]
+
+        def source() -> str:
+            views = self._made(0, [(entry, False) for entry in entries])
+            return "\n\n".join(cell.source() for view in views for cell in view.cells)
+
+        return EarlierCell(entries, self._around.signs, source)
+
+    def _show_earlier(self, first: int) -> None:
+        """Make cells of the entries from ``first`` on that have none yet."""
+        first = max(0, first)
+        made = self._made(first, [(entry, False) for entry in self._transcript[first : self._skipped]])
+        self._skipped = first
+        cells: list[Cell] = [self._earlier()] if first else []
+        starts: list[int] = []
+        for view in made:
+            starts.append(len(cells))
+            cells += view.cells
+        added = len(cells) - 1
+        self._live += [view for view in made if isinstance(view, AnswerView) and view.live]
+        self._views[:0] = made
+        self._starts = [*starts, *(start + added for start in self._starts)]
+        self.replace_first_cells(1, cells)
 
     # ---- from state to cells
 
@@ -111,8 +177,9 @@ class ChatPane(CellPane):
         for index, pair in enumerate(tail, first):
             entry, queued = pair
             key = entry_key(entry, index, queued=queued)
-            if index < len(self._views) and self._views[index].key == key:
-                view = self._views[index]
+            place = index - self._skipped
+            if place < len(self._views) and self._views[place].key == key:
+                view = self._views[place]
                 if view.entry is not entry and (added := view.update(entry)):
                     self._drop_views(index + 1)
                     self._put(view, added)
@@ -124,11 +191,9 @@ class ChatPane(CellPane):
         self._show_welcome()
 
     def _add_views(self, index: int, entries: Sequence[tuple[Entry, bool]]) -> None:
-        cells: list[Cell] = []
         start = self._cell_count()
-        for at, (entry, queued) in enumerate(entries, index):
-            before = self._views[-1].entry if self._views else None
-            view = view_entry(entry_key(entry, at, queued=queued), entry, before, self._around)
+        cells: list[Cell] = [self._earlier()] if self._skipped and not self._views else []
+        for view in self._made(index, entries):
             self._views.append(view)
             self._starts.append(start + len(cells))
             cells += view.cells
@@ -136,13 +201,25 @@ class ChatPane(CellPane):
                 self._live.append(view)
         self.replace_cells(start, cells)
 
+    def _made(self, index: int, entries: Sequence[tuple[Entry, bool]]) -> list[EntryView]:
+        """Views of entries, the first of which is number ``index`` of the conversation."""
+        place = index - self._skipped
+        before = self._views[place - 1].entry if place > 0 else self._transcript[index - 1] if index else None
+        made: list[EntryView] = []
+        for at, (entry, queued) in enumerate(entries, index):
+            made.append(view_entry(entry_key(entry, at, queued=queued), entry, before, self._around))
+            before = entry
+        return made
+
     def _put(self, view: EntryView, added: Sequence[Cell]) -> None:
         """New cells of the last view."""
         self.replace_cells(self._starts[-1] + len(view.cells) - len(added), added)
         if isinstance(view, AnswerView) and view.live and view not in self._live:
             self._live.append(view)
 
-    def _drop_views(self, count: int) -> None:
+    def _drop_views(self, index: int) -> None:
+        """Keep only what is shown of the first ``index`` entries."""
+        count = max(0, index - self._skipped)
         if count >= len(self._views):
             return
         keep = self._starts[count]
@@ -158,7 +235,7 @@ class ChatPane(CellPane):
         for view in self._live:
             view.refresh()
         self._live = [view for view in self._live if view.live]
-        last = len(self._transcript) - 1
+        last = len(self._transcript) - 1 - self._skipped
         for index in range(max(0, last - 1), len(self._views)):
             view = self._views[index]
             if isinstance(view, AnswerView):

@@ -75,6 +75,23 @@ class NoticeCell:
         return _strip(self._rows[row], palette)
 
 
+class EarlierCell:
+    """Stands for what was put off when a long session was opened."""
+
+    height = 1
+
+    def __init__(self, count: int, signs: Signs) -> None:
+        self._row: tuple[Span, ...] = ((f" {signs.more} {count:,} earlier: scroll up", MUTED),)
+
+    def lay_out(self, width: int) -> None:
+        """One row, whatever the width."""
+
+    def paint(self, row: int, palette: Palette, *, selected: bool) -> Strip:
+        """How many there are."""
+        del row, selected
+        return _strip(self._row, palette)
+
+
 class Tail:
     """The last lines of a text that streams."""
 

@@ -19,8 +19,10 @@ from ..actions import bindings
 from ..transcript.base import LinePane
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import MUTED, plain_line, wrap
-from .tool_cells import NoticeCell, RunCell
+from .tool_cells import EarlierCell, NoticeCell, RunCell
 
+SHOWN_AT_FIRST = 300
+"""Runs and notices of a long session that are laid out when it is opened, and each time a person comes to their top."""
 EMPTY = "No tool has run yet. What the model reads, runs and edits shows up here, with its output."
 
 
@@ -41,7 +43,9 @@ class ToolLogPane(LinePane):
         super().__init__(signs=signs, name=name, id=id, classes=classes)
         self._clock = clock
         """Epoch seconds, for the time of what still runs."""
-        self._cells: list[RunCell | NoticeCell] = []
+        self._cells: list[RunCell | NoticeCell | EarlierCell] = []
+        self._earlier: list[ToolRun | NoticeEntry] = []
+        """What comes before the first cell, which stands for it."""
         self._starts = [0]
         """The first row of each cell, and the row after the last."""
         self._strips: dict[int, dict[int, Strip]] = {}
@@ -75,7 +79,7 @@ class ToolLogPane(LinePane):
                 self._live.pop(run.run_id, None)
         fresh += [(entry.at, entry) for entry in entries if isinstance(entry, NoticeEntry)]
         first = len(self._cells)
-        for _, source in sorted(fresh, key=lambda item: item[0]):
+        for source in self._put_off([source for _, source in sorted(fresh, key=lambda item: item[0])]):
             self._append(source, now)
         if dirty or fresh:
             self._changed(min(dirty, default=first), max(dirty, default=first))
@@ -88,8 +92,39 @@ class ToolLogPane(LinePane):
             and _begins_with(state.transcript, self._entries)
         )
 
+    def _put_off(self, fresh: list[ToolRun | NoticeEntry]) -> list[ToolRun | NoticeEntry]:
+        """Of a long session that is opened only the end."""
+        if self._cells or len(fresh) <= 2 * SHOWN_AT_FIRST:
+            return fresh
+        self._earlier = fresh[:-SHOWN_AT_FIRST]
+        self._cells.append(EarlierCell(len(self._earlier), self.signs))
+        return fresh[-SHOWN_AT_FIRST:]
+
+    def _show_earlier(self) -> None:
+        """Lay out some of what was put off, above what is shown; that stays where it is in the view."""
+        shown, self._earlier = self._earlier[-SHOWN_AT_FIRST:], self._earlier[:-SHOWN_AT_FIRST]
+        cells, live, before = self._cells[1:], self._live, self._starts[-1]
+        self._cells = [EarlierCell(len(self._earlier), self.signs)] if self._earlier else []
+        self._live = {}
+        now = self._clock()
+        for source in shown:
+            self._append(source, now)
+        added = len(self._cells) - 1
+        self._live |= {run_id: place + added for run_id, place in live.items()}
+        self._selected = None if self._selected is None else self._selected + added
+        self._cells += cells
+        self._starts = [0, *accumulate(cell.height for cell in self._cells)]
+        self._strips.clear()
+        self.rows_changed(self._height(), shift=self._starts[-1] - before, news=False)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """At the top, what was put off comes into view."""
+        super().watch_scroll_y(old_value, new_value)
+        if self._earlier and self.content_width and round(new_value) == 0 and round(old_value) > 0:
+            self._show_earlier()
+
     def _forget(self) -> None:
-        self._cells, self._starts, self._strips, self._live = [], [0], {}, {}
+        self._cells, self._starts, self._strips, self._live, self._earlier = [], [0], {}, {}, []
         self._runs, self._entries, self._selected = (), (), None
         self.rows_changed(self._height())
 
@@ -164,6 +199,9 @@ class ToolLogPane(LinePane):
         if self._selected is None:
             self._move_selection(places[-1])
         else:
+            if step < 0 and self._earlier and self._selected == places[0]:
+                self._show_earlier()
+                places = self._runs_places()
             at = places.index(self._selected) + step
             self._move_selection(places[max(0, min(at, len(places) - 1))])
 

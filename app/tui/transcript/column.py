@@ -1,7 +1,7 @@
 """The cells of a transcript, one below the other: which row belongs to which cell.
 
-Cells are added and removed at the end only. A cell that was not laid out at the present width counts with an
-estimated height; laying it out corrects the rows below it.
+Cells are added and removed at the end; only what stood for earlier ones is replaced by them. A cell that was not laid
+out at the present width counts with an estimated height; laying it out corrects the rows below it.
 """
 
 from bisect import bisect_right
@@ -35,6 +35,14 @@ class Column:
         del self.cells[count:]
         del self._tops[count + 1 :]
         self._summed = min(self._summed, count)
+
+    def replace_start(self, count: int, cells: Iterable[Cell]) -> None:
+        """Put cells in the place of the first ``count``."""
+        self.cells[:count] = cells
+        for index, cell in enumerate(self.cells):
+            cell.index = index
+        self._tops = [0] * (len(self.cells) + 1)
+        self._summed = 0
 
     def set_width(self, width: int) -> None:
         """From now on all rows are for another width; nothing is laid out yet."""

@@ -18,6 +18,8 @@ from .column import Column
 from .palette import UNICODE_SIGNS, Look, Signs
 from .rows import Row
 
+IDLE_CELLS = 1000
+"""The last cells, which are laid out ahead of time. Rows take memory: of a long session the rest keeps estimates."""
 CURSOR_WIDTH = 1
 """Cells at the left in which the selected cell is marked."""
 
@@ -53,6 +55,17 @@ class CellPane(LinePane):
         if self.selected is not None and self.selected not in self.column:
             self.selected = None
         self._settle(first, None, anchor)
+
+    def replace_first_cells(self, count: int, cells: Iterable[Cell]) -> None:
+        """Put cells in the place of the first ``count``; what comes after them stays where it is in the view."""
+        before = self.column.top(count)
+        after = self.column.cells[count]
+        self.column.replace_start(count, cells)
+        self._laid_to = 0
+        if self.content_width:
+            shift = self.column.top(after.index) - before
+            self.rows_changed(self.column.total, 0, None, shift=shift, news=False)
+            self.start_idle_work()
 
     def cells_changed(self, cells: Iterable[Cell]) -> None:
         """The content of these cells grew or changed: bring their rows up to date."""
@@ -159,12 +172,13 @@ class CellPane(LinePane):
         if anchor is None:
             return False
         cells, index, laid = self.column.cells, len(self.column.cells), False
-        while index > self._laid_to and perf_counter() < deadline:
+        stop = max(self._laid_to, len(cells) - IDLE_CELLS)
+        while index > stop and perf_counter() < deadline:
             index -= 1
             if not self.column.is_laid(cells[index]):
                 self.column.lay(index)
                 laid = True
-        if index <= self._laid_to:
+        if index <= stop:
             self._laid_to = len(cells)
         if laid:
             shift = self.column.top(anchor[0]) - anchor[1]

@@ -111,9 +111,13 @@ def test_where_nothing_can_be_saved_the_session_lives_in_memory_and_says_so(path
     paths.state_folder.parent.mkdir(parents=True, exist_ok=True)
     paths.state_folder.write_text("in the way")
     journal = open_journal(paths, "/a")
-    assert journal.recorder is None
     assert journal.bus.store.state.folder == "/a"
-    assert "memory only" in journal.warnings[0]
-    journal.close()
+    assert "lives in memory" in journal.warnings[0]
+    journal.bus.publish(PromptSubmitted(prompt_id="p", text="written later"))
     with pytest.raises(DatabaseUnwritable):
         open_journal(paths, "/a", session="one")
+    paths.state_folder.unlink()
+    journal.close()
+    again = open_journal(paths, "/a", resume=True)
+    assert prompts(again) == ["written later"], "what could not be saved at first is saved whole"
+    again.close()

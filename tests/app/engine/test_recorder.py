@@ -142,11 +142,11 @@ async def test_text_that_sqlite_cannot_store_does_not_stop_the_recorder(database
 
 async def test_when_the_disk_refuses_rows_are_kept_and_written_later(database, monkeypatch):
     problems: list[str] = []
+    monkeypatch.setattr("patchbay.app.engine.writing_place._WAIT_S", 0.001)
     recorder = Recorder(database, on_problem=problems.append)
     bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
     bus.attach(recorder.sink)
     blocker = sqlite3.connect(database, isolation_level=None)
-    recorder._connection.execute("PRAGMA busy_timeout = 1")
     blocker.execute("BEGIN EXCLUSIVE")
     bus.publish(TurnStarted(turn_id="t1"))
     await recorder.durable()

@@ -1,0 +1,80 @@
+"""Decides when a session gets a new snapshot, and has it made on a thread of its own.
+
+At the end of a turn, when enough has been said since the last one; in a turn that goes on and on; at the end of the
+session. A snapshot that cannot be made is not missed: the journal holds everything.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from pathlib import Path
+
+from .events import Stamped, TurnEnded
+from .snapshots import EVENT_CHARS, renew
+
+TAIL = 2000
+"""Events after a snapshot from which on a new one is worth its while; they replay in a tenth of a second."""
+GROWTH = 0.04
+"""A long session costs more to pack: it waits until it has grown by this part."""
+LONG_TURN = 10
+"""So many times more than that, and the end of the turn is not waited for."""
+
+
+class Snapshotter:
+    """Told of every row that is saved; used by the recorder's thread alone."""
+
+    def __init__(self, database: Path, *, replayed: int = 0) -> None:
+        """``replayed`` is what the session's opening had to replay, in events."""
+        self._database = database
+        self._session_id = ""
+        self._tail = replayed
+        self._fresh = 0
+        """What came since this process began."""
+        self._size = 0
+        self._turn_ended = False
+        self._thread: threading.Thread | None = None
+
+    def saved(self, stamped: Stamped, chars: int) -> None:
+        """A row of so many characters is in the journal."""
+        weight = 1 + chars // EVENT_CHARS
+        self._session_id = stamped.session_id
+        self._tail += weight
+        self._fresh += weight
+        self._turn_ended |= isinstance(stamped.event, TurnEnded)
+
+    def committed(self) -> None:
+        """Rows were committed: begin a snapshot if it is time for one and none is being made."""
+        ended, self._turn_ended = self._turn_ended, False
+        long_turn = self._fresh >= LONG_TURN * self._due_at
+        if (long_turn or (ended and self._tail >= self._due_at)) and not self._runs:
+            self._begin()
+
+    def close(self) -> None:
+        """Wait for the snapshot that is being made; make a last one if much came after it."""
+        if self._runs and self._thread is not None:
+            self._thread.join()
+        if self._session_id and self._tail >= self._due_at:
+            self._make()
+
+    @property
+    def _due_at(self) -> int:
+        return max(TAIL, round(self._size * GROWTH))
+
+    @property
+    def _runs(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _begin(self) -> None:
+        self._size += self._tail
+        self._tail = self._fresh = 0
+        self._thread = threading.Thread(target=self._make, name="patchbay-snapshot", daemon=True)
+        self._thread.start()
+
+    def _make(self) -> None:
+        with contextlib.suppress(sqlite3.Error, OSError, TypeError):
+            # Never made anew: a file that is gone is the recorder's to notice.
+            connection = sqlite3.connect(f"{self._database.as_uri()}?mode=rw", uri=True, timeout=10)
+            try:
+                renew(connection, self._session_id)
+            finally:
+                connection.close()

@@ -1,0 +1,123 @@
+"""Where a recorder writes: the database file, opened again or anew when something happened to it.
+
+A file that was deleted, moved or replaced under a running session is noticed before the next commit. The session's
+rows are taken from the file that is still open into the one that stands there now; other sessions are not: somebody
+may have wanted them gone.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+
+from .database import is_damage, open_database
+
+_WAIT_S = 3.0
+"""How long another process is waited for that holds the database, at first and while it keeps holding it."""
+_WAIT_AGAIN_S = 0.1
+_COPIED = {
+    "sessions": "id",
+    "events": "session_id",
+    "calls": "session_id",
+    "texts": "session_id",
+    "drafts": "session_id",
+}
+"""The tables that hold a session, and the column that names it."""
+MOVED = "The session database was deleted or moved while this session ran. The session is saved whole in a new one: {}"
+
+
+class WritingPlace:
+    """An open database, or one that cannot be opened now. Used by one thread."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection | None) -> None:
+        self.path = path
+        self._connection = connection
+        self._identity = None if connection is None else _identity(path)
+        self._reopen = False
+        self._warnings: list[str] = []
+        if connection is not None:
+            _wait(connection, _WAIT_S)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open database. Raises OSError when there is none."""
+        if self._connection is None:
+            raise OSError("the session database is not open")
+        return self._connection
+
+    @contextlib.contextmanager
+    def ready(self, session_id: str) -> Generator[sqlite3.Connection]:
+        """A transaction in the file that stands at the path. Raises OSError, ``sqlite3.Error``, ``DatabaseError``."""
+        connection = self._connection
+        if connection is None or self._reopen:
+            connection = self._open(None)
+        elif _identity(self.path) != self._identity:
+            connection = self._open(session_id)
+        with connection:
+            yield connection
+        _wait(connection, _WAIT_S)
+
+    def failed(self, error: Exception) -> None:
+        """The last transaction did not come about: next time nobody is waited for long."""
+        if self._connection is None:
+            return
+        self._reopen |= isinstance(error, sqlite3.Error) and is_damage(error)
+        with contextlib.suppress(sqlite3.Error):
+            _wait(self._connection, _WAIT_AGAIN_S)
+
+    def take_warnings(self) -> list[str]:
+        """What had to be done for the file, in words; each is given once."""
+        warnings, self._warnings = self._warnings, []
+        return warnings
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self, taken_along: str | None) -> sqlite3.Connection:
+        """Open the file anew; with the rows of a session from the one that is open, if one is named."""
+        old = self._connection
+        if self._reopen and old is not None:  # before it is salvaged: its locks and its journal would be in the way
+            with contextlib.suppress(sqlite3.Error):
+                old.close()
+            old = self._connection = None
+        opened = open_database(self.path, wait_s=_WAIT_S if old is not None else _WAIT_AGAIN_S)
+        try:
+            if old is not None and taken_along is not None:
+                _copy(old, opened.connection, taken_along)
+                self._warnings.append(MOVED.format(self.path))
+        except BaseException:
+            opened.connection.close()
+            raise
+        if old is not None:
+            old.close()
+        if opened.warning:
+            self._warnings.append(opened.warning)
+        self._connection, self._identity, self._reopen = opened.connection, _identity(self.path), False
+        return opened.connection
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, session_id: str) -> None:
+    with target:
+        for table, column in _COPIED.items():
+            names = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")]
+            names = [name for name in names if (table, name) != ("texts", "id")]
+            listed, marks = ", ".join(names), ", ".join("?" * len(names))
+            rows = source.execute(f"SELECT {listed} FROM {table} WHERE {column} = ?", (session_id,))  # noqa: S608
+            target.executemany(f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})", rows)  # noqa: S608
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file at a path from one that is put there later; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _wait(connection: sqlite3.Connection, seconds: float) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
