@@ -111,10 +111,10 @@ def _between(
     elif before.model != call.model:
         reasons.append(f"model switched from {before.model} to {call.model}")
     summed_up = any(
-        each.purpose == CallPurpose.COMPACTION and before.at <= each.at <= call.at and each.error_kind is None
+        each.purpose == CallPurpose.COMPACTION and before.at <= each.at <= began and each.error_kind is None
         for each in calls
     )
-    said = [each.reason for each in happened if before.at - before.duration_s < each.at <= call.at]
+    said = [each.reason for each in happened if before.at - before.duration_s < each.at <= began]
     if summed_up and COMPACTED not in said:
         said.insert(0, COMPACTED)
     reasons += [reason for reason in _ORDER if reason in said]

@@ -15,6 +15,7 @@ from ...tools.events import ToolRunFinished
 from .events import CallPriced, CostSource, ProviderActivity, Stamped, ToolActivity
 
 CURRENCY = "USD"
+_SOURCES = frozenset(source.value for source in CostSource)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def read_history(connection: sqlite3.Connection, session_ids: Sequence[str]) -> 
 
 def _call(row: Sequence[object]) -> LedgerCall:
     cost, source = _cost(row[11], str(row[12])), str(row[13])
-    known = source in CostSource and cost is not None
+    known = source in _SOURCES and cost is not None
     return LedgerCall(
         request_id=str(row[0]),
         session_id=str(row[1]),

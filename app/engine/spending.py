@@ -175,7 +175,7 @@ def _placed(
 def _key(call: LedgerCall, by: By, zone: tzinfo | None, turns: Mapping[str, str]) -> tuple[str, str]:
     match by:
         case By.SESSION:
-            return call.session_id, call.title or f"{call.session_id} (deleted, or without a prompt)"
+            return call.session_id, call.title or "(deleted, or without a prompt)"
         case By.DAY | By.MONTH:
             day = datetime.fromtimestamp(call.at, zone).date().isoformat()
             key = day if by is By.DAY else day[:7]

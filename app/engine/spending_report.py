@@ -5,7 +5,7 @@ Reading happens in a thread, over a connection of its own that cannot write.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
@@ -40,7 +40,9 @@ def report(
     if live is not None:
         calls = live.with_calls(calls, query)
     sessions = list(dict.fromkeys(call.session_id for call in calls))
-    turns = turn_names(connection, sessions) if by is By.TURN and connection is not None else {}
+    turns: Mapping[str, str] = {}
+    if by is By.TURN and connection is not None:
+        turns = turn_names(connection, sessions)
     shares = _shares(connection, sessions, live) if by is By.TOOL else {}
     return SpendingReport(
         query=query,
