@@ -195,9 +195,8 @@ def _legend(total: Spent) -> Iterable[str]:
 
 def _label(each: Spent, by: By) -> str:
     """A session's name alone would not tell it from others."""
-    return (
-        f"{each.key.removeprefix('session-')}  {each.label}" if by is By.SESSION and each.key != "total" else each.label
-    )
+    named = by is By.SESSION and each.key != "total"
+    return f"{each.key.removeprefix('session-')}  {each.label}" if named else each.label
 
 
 def _name(label: str) -> str:
