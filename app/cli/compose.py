@@ -33,10 +33,9 @@ from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
 from ..engine.events import NoticeLevel, ProvidersListed
-from ..engine.ledger_rows import LiveLedger
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
-from ..engine.spending_report import LedgerReader
+from ..engine.spending_report import LedgerReader, open_ledger
 from ..engine.state import SessionState
 from ..kept_catalogue import refreshed_file
 from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
@@ -253,7 +252,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     )
     journal = open_journal(paths, str(folder), resume=wish.resume, session=wish.session)
     session_id = journal.bus.store.state.session_id
-    ledger = _open_ledger(paths, journal, str(folder))
+    ledger = open_ledger(journal.bus, paths.database, journal.recorder, str(folder))
     checkpoints = SessionCheckpoints(paths.state_folder / "checkpoints", folder, session_id)
     toolbox = LocalToolbox(
         folder,
@@ -299,15 +298,6 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     for warning in (*journal.warnings, *settings.warnings, *problems):
         session.notice(warning, NoticeLevel.WARNING)
     return runtime
-
-
-def _open_ledger(paths: Paths, journal: Journal, folder: str) -> LedgerReader:
-    """What was spent: as it is on disk, and what this process adds."""
-    live = LiveLedger(folder=folder)
-    journal.bus.attach(live.sink)
-    if journal.recorder is None:
-        return LedgerReader(database=None, live=live)
-    return LedgerReader(database=paths.database, live=live, durable=journal.recorder.durable)
 
 
 def _select_mode(session: Session, wished: Mode) -> None:

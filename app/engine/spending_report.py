@@ -5,11 +5,13 @@ Reading happens in a thread, over a connection of its own that cannot write.
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
+from typing import Protocol
 
+from .bus import MessageBus
 from .cache_breaks import CacheReport, cache_breaks, read_happened
 from .ledger_rows import LedgerCall, LiveLedger, Query, read_calls, read_history, turn_names
 from .spending import By, Spent, grouped, spent, tool_shares
@@ -70,6 +72,14 @@ def _cache(
     return cache_breaks(calls, happened, zone=zone)
 
 
+class Durable(Protocol):
+    """Whoever writes the ledger down."""
+
+    async def durable(self) -> None:
+        """Wait until everything published so far is on disk."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class LedgerReader:
     """Reports for the screen, with the calls of this process whether they are on disk or not."""
@@ -77,13 +87,12 @@ class LedgerReader:
     database: Path | None
     """None when nothing is saved."""
     live: LiveLedger = field(default_factory=LiveLedger)
-    durable: Callable[[], Awaitable[None]] | None = None
-    """Waits until everything published so far is on disk."""
+    writer: Durable | None = None
 
     async def read(self, query: Query, by: By) -> SpendingReport:
         """One report; the event loop stays free. Raises ``sqlite3.Error`` when the file cannot be read."""
-        if self.durable is not None:
-            await self.durable()
+        if self.writer is not None:
+            await self.writer.durable()
         return await asyncio.to_thread(self._read, replace(query), by)
 
     def _read(self, query: Query, by: By) -> SpendingReport:
@@ -94,3 +103,10 @@ class LedgerReader:
             return report(connection, query, by, live=self.live)
         finally:
             connection.close()
+
+
+def open_ledger(bus: MessageBus, database: Path, writer: Durable | None, folder: str) -> LedgerReader:
+    """What was spent: as it is on disk, and what this session adds from here on. Without a writer nothing is."""
+    live = LiveLedger(folder=folder)
+    bus.attach(live.sink)
+    return LedgerReader(database=None if writer is None else database, live=live, writer=writer)
