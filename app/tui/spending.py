@@ -36,7 +36,7 @@ MARKS = {
     CostSource.UNKNOWN: "?",
 }
 """How a table says where its numbers come from."""
-LEGEND = "r reported by the provider   c computed from counted tokens   ~ estimated   ? price unknown, in no sum"
+LEGEND = "cost: r reported  c computed  ~ estimated  ? unknown price, in no sum"
 
 
 class View(StrEnum):
@@ -140,7 +140,7 @@ def table(found: SpendingReport, groups: Sequence[Spent], view: View, width: int
     return Table(
         head=line(str(found.by), [column.head for column in columns], muted, "muted"),
         rows=tuple(line(_name(each), row, roles, "text") for each, row in zip(groups, cells, strict=False)),
-        total=line("total", cells[-1], roles, "accent"),
+        total=line("total", cells[-1], roles, "accent").stylize("bold"),
     )
 
 
@@ -206,7 +206,7 @@ def _share(found: SpendingReport, signs: Signs, of: Callable[[Spent], Decimal]) 
     full, empty = ("#", "-") if signs.more == "~" else ("▰", "▱")
 
     def bar(each: Spent) -> str:
-        if not whole:
+        if not whole or money(each) == "?":
             return ""
         share = float(of(each) / whole)
         cells = min(_BAR_CELLS, round(share * _BAR_CELLS))
@@ -255,6 +255,8 @@ def _manner(each: Spent) -> Iterator[str]:
         yield f"{each.tokens_per_s:.0f} tokens/s"
     if each.thinking_tokens:
         yield f"{each.thinking_tokens:,} of the output thinking"
+    if not each.calls:
+        yield "its results went along with more of another tool's"
     if each.errors:
         yield f"{each.errors:,} failed"
     if each.estimated_calls:

@@ -6,6 +6,8 @@ numbers.
 
 import sqlite3
 import time
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from typing import ClassVar, Protocol, cast
 
 from textual import events, on, work
@@ -46,7 +48,7 @@ GROUPS = (By.MODEL, By.TURN, By.TOOL, By.PURPOSE, By.PROVIDER, By.SESSION, By.DA
 """In the order the keys go through."""
 SCOPES = tuple(Scope)
 _LOW_ROWS = 30
-_KEYS = "← → by what   p period   v cost or tokens   o order   ↑ ↓ rows   Esc closes"
+_KEYS = "← → by what   p period   v view   o order   ↑ ↓ rows   Esc closes"
 
 
 class Ledger(Protocol):
@@ -70,17 +72,23 @@ class SpendingTable(Widget):
     def __init__(self) -> None:
         super().__init__()
         self.rows: tuple[Content, ...] = ()
+        self.total: Content | None = None
         self.cursor = 0
         self._top = 0
 
-    def show(self, rows: tuple[Content, ...], cursor: int) -> None:
-        """Other rows, with the cursor on one of them."""
-        self.rows = rows
+    def show(self, rows: tuple[Content, ...], total: Content | None, cursor: int) -> None:
+        """Other rows, with the cursor on one of them; the total stands below them, always in view."""
+        self.rows, self.total = rows, total
         self.move_to(cursor)
+
+    @property
+    def page(self) -> int:
+        """Rows in view."""
+        return max(1, self.size.height - 1)
 
     def move_to(self, cursor: int) -> None:
         """Put the cursor on a row and scroll it into view."""
-        last, height = max(len(self.rows) - 1, 0), max(1, self.size.height)
+        last, height = max(len(self.rows) - 1, 0), self.page
         self.cursor = min(max(cursor, 0), last)
         self._top = min(max(self._top, self.cursor - height + 1), self.cursor)
         self._top = max(0, min(self._top, len(self.rows) - height))
@@ -88,14 +96,14 @@ class SpendingTable(Widget):
 
     def render(self) -> Content:
         """The rows in view."""
-        shown = range(self._top, min(len(self.rows), self._top + self.size.height))
-        return Content("\n").join(
-            self.rows[at].stylize("on $selection") if at == self.cursor else self.rows[at] for at in shown
-        )
+        chosen = self.cursor if self.total is not None else -1
+        shown = range(self._top, min(len(self.rows), self._top + self.page))
+        lines = [self.rows[at].stylize("on $selection") if at == chosen else self.rows[at] for at in shown]
+        return Content("\n").join([*lines, self.total] if self.total is not None else lines)
 
     def on_click(self, event: events.Click) -> None:
         """The row under the pointer."""
-        if self._top + event.y < len(self.rows):
+        if event.y < self.page and self._top + event.y < len(self.rows):
             self.post_message(self.Moved(self._top + event.y))
 
 
@@ -136,10 +144,10 @@ class SpendingScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Headline, choices, the table with its total, what the row means, the cache, and the keys."""
         with Vertical(classes="dialog"):
-            for name in ("headline", "choices", "head"):
+            for name in ("headline", "choices", "scopes", "head"):
                 yield Static(markup=False, id=f"spending-{name}")
             yield self._table
-            for name in ("total", "detail", "cache", "legend"):
+            for name in ("detail", "cache", "legend"):
                 yield Static(markup=False, id=f"spending-{name}")
             yield Static(_KEYS, classes="dialog-keys", markup=False)
 
@@ -196,7 +204,7 @@ class SpendingScreen(ModalScreen[None]):
 
     def action_page(self, by: int) -> None:
         """A page on."""
-        self.action_move(by * max(1, self._table.size.height - 1))
+        self.action_move(by * self._table.page)
 
     @on(SpendingTable.Moved)
     def point(self, event: SpendingTable.Moved) -> None:
@@ -235,15 +243,14 @@ class SpendingScreen(ModalScreen[None]):
         place = next((at for at, each in enumerate(self._groups) if each.key == selected), 0)
         self._say("headline", headline(found, self._scope))
         if not self._groups:
-            for name in ("head", "total", "detail", "cache"):
+            for name in ("head", "detail", "cache"):
                 self._say(name, Content(""))
-            self._table.show((Content.assemble((empty_words(self._scope), "$muted")),), 0)
+            self._table.show((Content.assemble((empty_words(self._scope), "$muted")),), None, 0)
             self._foot()
             return
         made = table(found, self._groups, self._view, self._table.size.width, self._signs)
         self._say("head", made.head)
-        self._table.show(made.rows, place)
-        self._say("total", made.total)
+        self._table.show(made.rows, made.total, place)
         room = 2 if self.size.height < _LOW_ROWS else 6
         self._say("cache", Content("\n").join([*self._window(), *cache_lines(found.total, found.cache, room)]))
         self._explain()
@@ -275,17 +282,20 @@ class SpendingScreen(ModalScreen[None]):
 
     def _choices(self) -> None:
         """What can be chosen, with what is."""
-        pieces: list[tuple[str, str]] = []
-        for by in GROUPS:
-            pieces.append((f"{by}", "bold $accent" if by is self._by else "$muted"))
-            pieces.append(("  ", ""))
-        pieces += [(f" {self._scope}", "bold $accent"), (f"  {self._view}", "$muted")]
-        if self._order is not None:
-            pieces.append((f"  order: {self._order}", "$muted"))
-        self._say("choices", Content.assemble(*pieces))
+        order = [] if self._order is None else [(f"   by {self._order}", "$muted")]
+        self._say("choices", Content.assemble(*_choice(GROUPS, self._by)))
+        scopes, views = _choice(SCOPES, self._scope), _choice(tuple(View), self._view)
+        self._say("scopes", Content.assemble(*scopes, ("   ", ""), *views, *order))
 
     def _say(self, name: str, content: Content) -> None:
         self.query_one(f"#spending-{name}", Static).update(content)
+
+
+def _choice(names: Sequence[StrEnum], chosen: StrEnum) -> Iterator[tuple[str, str]]:
+    """Everything that can be chosen, and what is."""
+    for name in names:
+        yield str(name), "bold $accent" if name is chosen else "$muted"
+        yield "  ", ""
 
 
 def show_cost(screen: Screen[None], bridge: Bridge, control: Control, signs: Signs) -> None:
