@@ -62,6 +62,14 @@ def _start(command: Command) -> int:
             from .sessions import sessions_command
 
             return sessions_command(command.rest)
+        case "cost":
+            from .cost import cost_command
+
+            return cost_command(command.options)
+        case "stats":
+            from .stats import stats_command
+
+            return stats_command(command.options)
         case "tools":
             from .tools_call import tools_command
 

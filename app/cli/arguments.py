@@ -42,6 +42,8 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay models     the models that can be used now
   patchbay doctor     what is configured, found and reachable, and what to do next
   patchbay sessions   earlier sessions: list, search, export, import, rm
+  patchbay cost       what was spent, by model, day, session, tool and more
+  patchbay stats      how it went: turns, tools, speed, errors; stays on this machine
   patchbay tools      the tools a model gets; run one by hand
   patchbay trust      let a folder's own settings and instructions count, or no longer
   patchbay policy     what would be asked, allowed or refused, and why
@@ -51,7 +53,7 @@ A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "doctor", "policy", "sessions", "tools", "trust", "wire"})
+COMMANDS = frozenset({"run", "models", "cost", "doctor", "policy", "sessions", "stats", "tools", "trust", "wire"})
 _WITH_VALUE = frozenset(
     {"--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch", "--from"}
 )
@@ -79,6 +81,10 @@ def parse(argv: Sequence[str]) -> Command:
     if name == "sessions":
         return Command(name=name, options=argparse.Namespace(), rest=rest)
     parsers = {"run": _run, "models": _models, "doctor": _doctor, "policy": _policy, "tools": _tools, "trust": _trust}
+    if name in ("cost", "stats"):
+        from .money_arguments import cost_parser, stats_parser  # only these two know of periods
+
+        parsers |= {"cost": cost_parser, "stats": stats_parser}
     parser = parsers[name]()
     return Command(name=name, options=parser.parse_args(rest))
 

@@ -35,6 +35,7 @@ from ...tools.toolbox import LocalToolbox
 from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
+from ..engine.spending_report import LedgerReader, open_ledger
 from ..engine.state import SessionState
 from ..kept_catalogue import refreshed_file
 from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
@@ -76,6 +77,7 @@ class Runtime:
     paths: Paths
     demo: bool
     catalogue: Catalogue
+    ledger: LedgerReader
     toolbox: LocalToolbox | None = None
     journal: Journal | None = None
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
@@ -250,6 +252,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     )
     journal = open_journal(paths, str(folder), resume=wish.resume, session=wish.session)
     session_id = journal.bus.store.state.session_id
+    ledger = open_ledger(journal.bus, paths.database, journal.recorder, str(folder))
     checkpoints = SessionCheckpoints(paths.state_folder / "checkpoints", folder, session_id)
     toolbox = LocalToolbox(
         folder,
@@ -283,6 +286,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         toolbox=toolbox,
         journal=journal,
         catalogue=catalogue,
+        ledger=ledger,
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,

@@ -70,6 +70,64 @@ MIGRATIONS = (
         DELETE FROM kept_texts WHERE session_id = old.id;
         DELETE FROM drafts WHERE session_id = old.id;
     END;
+    ALTER TABLE calls ADD COLUMN folder TEXT;
+    CREATE TRIGGER sessions_purged BEFORE DELETE ON sessions BEGIN
+        UPDATE calls SET folder = old.folder WHERE session_id = old.id;
+    END;
+    CREATE TABLE tool_runs (
+        run_id TEXT PRIMARY KEY, session_id TEXT NOT NULL, request_id TEXT NOT NULL, at REAL NOT NULL,
+        name TEXT NOT NULL, outcome TEXT, chars INTEGER, duration_s REAL, asked INTEGER NOT NULL DEFAULT 0,
+        decision TEXT
+    ) STRICT;
+    CREATE INDEX tool_runs_by_session ON tool_runs (session_id);
+    CREATE TRIGGER tool_called AFTER INSERT ON events
+        WHEN new.type = 'ProviderActivity' AND instr(new.body, '"$type":"ToolCallEnd"') > 0 BEGIN
+        INSERT INTO tool_runs (run_id, session_id, request_id, at, name)
+            SELECT request || '.' || place, new.session_id, request, new.at, name FROM (
+                SELECT json_extract(new.body, '$.request_id') AS request,
+                    json_extract(new.body, '$.event.index') AS place, json_extract(new.body, '$.event.name') AS name
+                WHERE json_valid(new.body)
+            )
+            WHERE request IS NOT NULL AND place IS NOT NULL AND name IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM tool_runs WHERE run_id = request || '.' || place);
+    END;
+    CREATE TRIGGER tool_ran AFTER INSERT ON events
+        WHEN new.type = 'ToolActivity' AND instr(new.body, '"$type":"ToolRunFinished"') > 0 BEGIN
+        UPDATE tool_runs SET outcome = json_extract(new.body, '$.event.outcome'),
+            chars = length(json_extract(new.body, '$.event.content')),
+            duration_s = json_extract(new.body, '$.event.duration_s')
+        WHERE run_id = CASE WHEN json_valid(new.body) THEN json_extract(new.body, '$.event.run_id') END
+            AND session_id = new.session_id;
+    END;
+    CREATE TRIGGER tool_asked AFTER INSERT ON events
+        WHEN new.type = 'ToolActivity' AND instr(new.body, '"$type":"Approval') > 0 BEGIN
+        UPDATE tool_runs SET asked = 1, decision = coalesce(json_extract(new.body, '$.event.decision'), decision)
+        WHERE run_id = CASE WHEN json_valid(new.body) THEN json_extract(new.body, '$.event.run_id') END
+            AND session_id = new.session_id;
+    END;
+    CREATE TABLE told AS
+        SELECT session_id, at, type,
+            coalesce(json_extract(body, '$.event.run_id'),
+                json_extract(body, '$.request_id') || '.' || json_extract(body, '$.event.index')) AS run_id,
+            json_extract(body, '$.request_id') AS request_id, json_extract(body, '$.event.name') AS name,
+            json_extract(body, '$.event.outcome') AS outcome, json_extract(body, '$.event.decision') AS decision,
+            length(json_extract(body, '$.event.content')) AS chars,
+            json_extract(body, '$.event.duration_s') AS duration_s, json_extract(body, '$.event."$type"') AS kind
+        FROM events
+        WHERE type IN ('ProviderActivity', 'ToolActivity') AND (instr(body, '"$type":"ToolCallEnd"') > 0
+            OR instr(body, '"$type":"ToolRunFinished"') > 0 OR instr(body, '"$type":"Approval') > 0)
+            AND json_valid(body)
+        ORDER BY at;
+    INSERT INTO tool_runs (run_id, session_id, request_id, at, name)
+        SELECT run_id, session_id, request_id, min(at), name FROM told
+        WHERE kind = 'ToolCallEnd' AND run_id IS NOT NULL AND name IS NOT NULL GROUP BY run_id;
+    UPDATE tool_runs SET outcome = told.outcome, chars = told.chars, duration_s = told.duration_s FROM told
+        WHERE told.run_id = tool_runs.run_id AND told.session_id = tool_runs.session_id
+            AND told.kind = 'ToolRunFinished';
+    UPDATE tool_runs SET asked = 1, decision = told.decision FROM told
+        WHERE told.run_id = tool_runs.run_id AND told.session_id = tool_runs.session_id
+            AND told.kind = 'ApprovalResolved';
+    DROP TABLE told;
     """,
 )
 """One script for each schema version; never edited once released, only appended to."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ...providers.base import Exchange, ModelRef
 from ..engine.session import Session
+from ..engine.spending_report import LedgerReader
 from ..trust import FolderTrust
 
 
@@ -44,6 +45,11 @@ class Control(Protocol):
     @property
     def exchanges(self) -> Exchanges:
         """What went over the wire lately."""
+        ...
+
+    @property
+    def ledger(self) -> LedgerReader:
+        """What was used and paid, in this session and all others."""
         ...
 
     async def start(self) -> str:

@@ -31,7 +31,6 @@ from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
 from .restoring_screen import RestoringScreen
-from .spending import cost_report, token_report
 from .themes import next_theme
 from .transcript.palette import Signs
 from .widgets.approval import ApprovalBar
@@ -42,6 +41,7 @@ from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
 from .widgets.prompt import Prompt, PromptBox
 from .widgets.provider_switcher import ProviderSwitcher
+from .widgets.spending import show_cost, show_tokens
 from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
 from .widgets.trust_bar import TrustBar
@@ -324,12 +324,12 @@ class MainScreen(RestoringScreen):
         self.notify(choose_mode(self._session), timeout=4, markup=False)
 
     def action_show_cost(self) -> None:
-        """What the session cost, as a notice."""
-        self._session.notice(cost_report(self._session.state))
+        """What this session and all others cost."""
+        show_cost(self, self._bridge, self._control, self._signs)
 
     def action_show_tokens(self) -> None:
-        """The session's tokens, as a notice."""
-        self._session.notice(token_report(self._session.state))
+        """The same screen, with its tokens."""
+        show_tokens(self, self._bridge, self._control, self._signs)
 
     def action_toggle_thinking(self) -> None:
         """Show or fold all thinking."""

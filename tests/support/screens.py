@@ -6,6 +6,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from patchbay.app.engine.session import Session
+from patchbay.app.engine.spending_report import LedgerReader
 from patchbay.app.tui.app import PatchbayApp
 from patchbay.app.tui.control import Preferences
 from patchbay.app.tui.main_screen import MainScreen
@@ -23,6 +24,8 @@ class Panel:
         self.problem = problem
         self.refreshed = 0
         self.exchanges = ExchangeLog()
+        self.ledger = LedgerReader(database=None)
+        session.bus.attach(self.ledger.live.sink)
         self.watched = None
 
     async def start(self) -> str:

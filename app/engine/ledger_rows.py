@@ -1,0 +1,268 @@
+"""The ledger as rows: what one HTTP call to a model used, took and cost. Read from the database or heard on the bus.
+
+Rows of sessions that were purged are still there: what was spent stays spent.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from fnmatch import fnmatchcase
+from math import inf
+
+from ...providers.events import ToolCallEnd
+from ...providers.redact import redact_registered
+from ...tools.events import ToolRunFinished
+from .events import CallPriced, CostSource, ProviderActivity, Stamped, ToolActivity
+
+CURRENCY = "USD"
+_SOURCES = frozenset(source.value for source in CostSource)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCall:
+    """One row. Token classes are disjoint; None was not counted by anybody. Times are epoch seconds."""
+
+    request_id: str
+    session_id: str
+    turn_id: str
+    at: float
+    """When it ended."""
+    provider: str
+    model: str
+    input_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    output_tokens: int | None = None
+    thinking_tokens: int | None = None
+    """A part of the output."""
+    cost: Decimal | None = None
+    """USD, frozen at the price of that moment; None is unknown."""
+    source: CostSource = CostSource.UNKNOWN
+    duration_s: float = 0.0
+    first_token_s: float | None = None
+    error_kind: str | None = None
+    purpose: str = "answer"
+    usage_estimated: bool = False
+    folder: str = ""
+    """The session's folder; empty when nobody knows any more."""
+    title: str = ""
+    """The session's name or first prompt; empty for one that was purged."""
+
+    @property
+    def ref(self) -> str:
+        """``provider/model``."""
+        return f"{self.provider}/{self.model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolUse:
+    """A run of a tool, as far as money is concerned: which answer called it, and how much it gave back."""
+
+    run_id: str
+    request_id: str
+    name: str
+    chars: int
+    """Length of the result that a model was given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which calls are meant. ``model`` is an id or ``provider/model`` and may hold ``*``; letters' case is ignored."""
+
+    since: float = -inf
+    """Epoch seconds; a call counts when it ended then or later."""
+    until: float = inf
+    """Epoch seconds; a call counts when it ended before."""
+    model: str = ""
+    provider: str = ""
+    session_id: str = ""
+    folder: str = ""
+
+    def takes(self, call: LedgerCall) -> bool:
+        """Whether a call is meant."""
+        return (
+            self.since <= call.at < self.until
+            and self.session_id in ("", call.session_id)
+            and self.folder in ("", call.folder)
+            and (not self.provider or self.provider.lower() == call.provider.lower())
+            and (not self.model or _fits(self.model.lower(), call))
+        )
+
+
+def _fits(pattern: str, call: LedgerCall) -> bool:
+    names = (call.model.lower(), call.ref.lower())
+    return pattern in names or any(fnmatchcase(name, pattern) for name in names)
+
+
+_CALLS = """
+    SELECT c.request_id, c.session_id, c.turn_id, c.at, c.provider, c.model, c.input_tokens, c.cache_read_tokens,
+        c.cache_write_tokens, c.output_tokens, c.thinking_tokens, c.cost, c.currency, c.source, c.duration_s,
+        c.first_token_s, c.error_kind, c.purpose, c.usage_estimated, coalesce(s.folder, c.folder, ''),
+        coalesce(s.name, s.title, '')
+    FROM calls c LEFT JOIN sessions s ON s.id = c.session_id
+"""
+
+
+def read_calls(connection: sqlite3.Connection, query: Query) -> list[LedgerCall]:
+    """The calls that are meant, oldest first."""
+    where, values = ["c.at >= ?", "c.at < ?"], [query.since, query.until]
+    given = [(name, value) for name, value in (("c.session_id", query.session_id),) if value]
+    where += [f"{name} = ?" for name, _ in given]
+    rows = connection.execute(
+        f"{_CALLS} WHERE {' AND '.join(where)} ORDER BY c.at, c.rowid", (*values, *(value for _, value in given))
+    )
+    return [call for row in rows if query.takes(call := _call(row))]
+
+
+def read_history(connection: sqlite3.Connection, session_ids: Sequence[str]) -> tuple[list[LedgerCall], list[ToolUse]]:
+    """Every call of some sessions, oldest first, and every tool run their answers called."""
+    calls: list[LedgerCall] = []
+    uses: list[ToolUse] = []
+    for session_id in session_ids:
+        rows = connection.execute(f"{_CALLS} WHERE c.session_id = ? ORDER BY c.at, c.rowid", (session_id,))
+        calls += map(_call, rows)
+        runs = connection.execute(
+            "SELECT run_id, request_id, name, chars FROM tool_runs WHERE session_id = ? AND chars IS NOT NULL"
+            " ORDER BY rowid",
+            (session_id,),
+        )
+        uses += [
+            ToolUse(run_id=str(run), request_id=str(request), name=str(name), chars=int(chars))
+            for run, request, name, chars in runs
+        ]
+    return calls, uses
+
+
+def _call(row: Sequence[object]) -> LedgerCall:
+    cost, source = _cost(row[11], str(row[12])), str(row[13])
+    known = source in _SOURCES and cost is not None
+    return LedgerCall(
+        request_id=str(row[0]),
+        session_id=str(row[1]),
+        turn_id=str(row[2]),
+        at=float(str(row[3])),
+        provider=str(row[4]),
+        model=str(row[5]),
+        input_tokens=_count(row[6]),
+        cache_read_tokens=_count(row[7]),
+        cache_write_tokens=_count(row[8]),
+        output_tokens=_count(row[9]),
+        thinking_tokens=_count(row[10]),
+        cost=cost if known else None,
+        source=CostSource(source) if known else CostSource.UNKNOWN,
+        duration_s=float(str(row[14])),
+        first_token_s=None if row[15] is None else float(str(row[15])),
+        error_kind=None if row[16] is None else str(row[16]),
+        purpose=str(row[17]),
+        usage_estimated=bool(row[18]),
+        folder=str(row[19]),
+        title=str(row[20]),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _cost(value: object, currency: str) -> Decimal | None:
+    """An amount that can be summed; one in another currency, or one that is no number, is unknown."""
+    if value is None or currency != CURRENCY:
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None
+
+
+@dataclass(slots=True)
+class LiveLedger:
+    """The rows of this process, as the bus tells them: those that are not on disk (yet) are not missed.
+
+    Attach ``sink`` to the bus; ``folder`` is the session's.
+    """
+
+    folder: str = ""
+    calls: dict[str, LedgerCall] = field(default_factory=dict[str, LedgerCall])
+    """By request id."""
+    uses: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
+    """By run id."""
+    _names: dict[str, str] = field(default_factory=dict[str, str])
+
+    def sink(self, stamped: Stamped) -> None:
+        """Take one event."""
+        match stamped.event:
+            case CallPriced() as call:
+                self.calls[call.request_id] = heard(stamped, call, self.folder)
+            case ProviderActivity(event=ToolCallEnd() as part) as activity:
+                self._names[f"{activity.request_id}.{part.index}"] = redact_registered(part.name)
+            case ToolActivity(event=ToolRunFinished() as end) as activity:
+                self.uses[end.run_id] = ToolUse(
+                    run_id=end.run_id,
+                    request_id=activity.request_id,
+                    name=self._names.pop(end.run_id, "?"),
+                    chars=len(end.content),
+                )
+            case _:
+                pass
+
+    def with_calls(self, kept: Sequence[LedgerCall], query: Query) -> list[LedgerCall]:
+        """What the disk has, and after it what it has not."""
+        seen = {call.request_id for call in kept}
+        mine = [call for call in tuple(self.calls.values()) if call.request_id not in seen and query.takes(call)]
+        return [*kept, *mine]
+
+    def with_uses(self, kept: Sequence[ToolUse]) -> list[ToolUse]:
+        """The same for tool runs."""
+        seen = {use.run_id for use in kept}
+        return [*kept, *(use for use in tuple(self.uses.values()) if use.run_id not in seen)]
+
+
+def heard(stamped: Stamped, call: CallPriced, folder: str) -> LedgerCall:
+    """The row of a call that was just priced."""
+    usage = call.usage
+    return LedgerCall(
+        request_id=call.request_id,
+        session_id=stamped.session_id,
+        turn_id=call.turn_id,
+        at=stamped.at,
+        provider=call.ref.provider,
+        model=call.ref.model,
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        output_tokens=usage.output_tokens,
+        thinking_tokens=usage.thinking_tokens,
+        cost=call.cost.amount,
+        source=call.cost.source,
+        duration_s=call.duration_s,
+        first_token_s=call.first_token_s,
+        error_kind=call.error_kind,
+        purpose=call.purpose.value,
+        usage_estimated=call.usage_estimated,
+        folder=folder,
+    )
+
+
+def turn_names(connection: sqlite3.Connection, session_ids: Sequence[str]) -> Mapping[str, str]:
+    """What each turn of some sessions was about: the prompt before it. Turns of purged sessions are not in it."""
+    names: dict[str, str] = {}
+    for session_id in session_ids:
+        names.update(_turns(connection, session_id))
+    return names
+
+
+def _turns(connection: sqlite3.Connection, session_id: str) -> Iterator[tuple[str, str]]:
+    rows = connection.execute(
+        "SELECT type, CASE type WHEN 'TurnStarted' THEN json_extract(body, '$.turn_id')"
+        " ELSE substr(json_extract(body, '$.text'), 1, 200) END FROM events"
+        " WHERE session_id = ? AND type IN ('PromptSubmitted', 'TurnStarted') ORDER BY seq",
+        (session_id,),
+    )
+    prompt = ""
+    for kind, text in rows:
+        if kind == "TurnStarted":
+            yield str(text), prompt
+        else:
+            prompt = str(text)
