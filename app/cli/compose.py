@@ -43,6 +43,7 @@ from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
+from .checking import verify_rules
 from .opening import Journal, open_journal
 from .watch import Watch, remarks
 
@@ -271,6 +272,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         durable=None if journal.recorder is None else journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
+        verify=verify_rules(settings, folder),
     )
     session = Session(journal.bus, parts)
     _select_mode(session, settings.mode)

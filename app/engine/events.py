@@ -15,6 +15,7 @@ from ...providers.events import ResponseEvent, Usage
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import FileFate, RestoreKind, ToolEvent
+from .verify_events import Check as Check  # the codec looks every class up here
 from .verify_events import CheckFinished, CheckStarted, VerifyEnded, VerifyStarted
 
 

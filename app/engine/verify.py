@@ -21,10 +21,18 @@ from .events import (
     TurnOutcome,
 )
 from .ids import new_id
-from .verify_events import Check, CheckFinished, CheckOutcome, CheckStarted, VerifyEnded, VerifyOutcome, VerifyStarted
+from .verify_events import (
+    DEFAULT_ROUNDS,
+    DEFAULT_TIMEOUT_S,
+    Check,
+    CheckFinished,
+    CheckOutcome,
+    CheckStarted,
+    VerifyEnded,
+    VerifyOutcome,
+    VerifyStarted,
+)
 
-DEFAULT_ROUNDS = 3
-DEFAULT_TIMEOUT_S = 600
 CHECK_TOOL = "bash"
 _RESULT_BYTES = 60_000
 _NO_CHECKS = (

@@ -3,6 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+DEFAULT_ROUNDS = 3
+MAX_ROUNDS = 50
+DEFAULT_TIMEOUT_S = 600
+"""Seconds; also the most that the tool takes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
