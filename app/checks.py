@@ -148,6 +148,8 @@ def configured_checks(commands: Sequence[str]) -> tuple[Check, ...]:
 def short_name(command: str) -> str:
     """What a command is called on screen: ``.venv/bin/ruff check --fix`` is ``ruff check``."""
     first, *rest = command.split() or [command]
+    if re.fullmatch(r"(?:.*/)?python[\d.]*", first) and rest and rest != ["-c"]:
+        first, *rest = rest[1:] if rest[0] == "-m" and rest[1:] else rest
     words = [first.rpartition("/")[2] or first]
     for word in rest:
         if len(words) == 3 or not re.fullmatch(r"[A-Za-z][\w:-]*", word):
