@@ -148,7 +148,7 @@ def configured_checks(commands: Sequence[str]) -> tuple[Check, ...]:
 def short_name(command: str) -> str:
     """What a command is called on screen: ``.venv/bin/ruff check --fix`` is ``ruff check``."""
     first, *rest = command.split() or [command]
-    if re.fullmatch(r"(?:.*/)?python[\d.]*", first) and rest and rest != ["-c"]:
+    if re.fullmatch(r"(?:.*/)?python[\d.]*", first) and rest and (rest[0] == "-m" or rest[0][0] != "-"):
         first, *rest = rest[1:] if rest[0] == "-m" and rest[1:] else rest
     words = [first.rpartition("/")[2] or first]
     for word in rest:

@@ -109,7 +109,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="session.verify",
         title="Run the project's checks, have failures mended",
-        keys=("f6", "alt+v"),
+        keys=("alt+v",),
         slash="verify",
         argument="[rounds]",
         hint="verify",
