@@ -12,6 +12,7 @@ from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome, ToolEvent
 from .bus import MessageBus
 from .closing import closing_events
+from .defects import report
 from .events import (
     Attachment,
     EffortSelected,
@@ -282,6 +283,7 @@ class Session:
         """A prompt that is still queued starts the next turn; a defect is shown, not swallowed."""
         error = None if turn.cancelled() else turn.exception()
         if error is not None:
+            report("the turn broke off", error)
             self.notice(f"The turn broke off inside Patchbay: {type(error).__name__}: {error}", NoticeLevel.ERROR)
             return
         if self.state.queued and not self._closing:
