@@ -40,11 +40,12 @@ class VerifyTable(BaseModel):
 
 
 class TelemetryTable(BaseModel):
-    """``[telemetry]``: traces and metrics for a collector of the person's own. Off unless enabled."""
+    """``[telemetry]``: traces and metrics for a collector of the person's own. Off unless asked for."""
 
     model_config = ConfigDict(frozen=True)
 
-    enabled: bool = False
+    enabled: bool | None = None
+    """None: when an address is given here."""
     otlp_endpoint: str | None = None
     """Base address of an OTLP/HTTP collector, such as ``http://127.0.0.1:4318``."""
     content: bool = False

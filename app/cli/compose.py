@@ -44,6 +44,7 @@ from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
 from .checking import verify_rules
+from .observing import Observing
 from .opening import Journal, open_journal
 from .watch import Watch, remarks
 
@@ -80,6 +81,7 @@ class Runtime:
     toolbox: LocalToolbox | None = None
     journal: Journal | None = None
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
+    observing: Observing = field(default_factory=Observing)
     wished: str | None = None
     """The model asked for on the command line or used last; None once it is chosen."""
     trust: FolderTrust | None = None
@@ -220,6 +222,7 @@ class Runtime:
         if self.journal is not None:
             self.journal.close()
         await self.directory.aclose()
+        await self.observing.aclose()
 
 
 def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os.environ) -> Runtime:
@@ -275,6 +278,8 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         verify=verify_rules(settings, folder),
     )
     session = Session(journal.bus, parts)
+    observing = Observing()
+    observing.begin(settings, journal.bus, paths, environ)
     _select_mode(session, settings.mode)
     runtime = Runtime(
         session=session,
@@ -286,6 +291,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         journal=journal,
         catalogue=catalogue,
         exchanges=log,
+        observing=observing,
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
     )
