@@ -177,9 +177,8 @@ _MAKE_NAMES = {Kind.TESTS: ("test", "tests"), Kind.LINT: ("lint",), Kind.TYPES: 
 def _make(files: Folder) -> Iterator[Found]:
     name = files.has("GNUmakefile", "makefile", "Makefile")
     if name:
-        yield from _targets(
-            "make", name, set(re.findall(r"(?m)^([A-Za-z][\w-]*)\s*::?(?![=:])", files.text(name) or ""))
-        )
+        heads = re.findall(r"(?m)^([A-Za-z][\w -]*?)[ \t]*::?(?![=:])", files.text(name) or "")
+        yield from _targets("make", name, {target for head in heads for target in head.split()})
 
 
 def _just(files: Folder) -> Iterator[Found]:
