@@ -53,6 +53,8 @@ def verify_command(options: argparse.Namespace) -> int:
         trusted=trust.standing.counts and trust.config,
         config_file=options.config,
     )
+    for warning in settings.warnings:
+        sys.stderr.write(f"   note: {safe_line(redact_registered(warning))}\n")
     if options.list:
         return _list(verify_rules(settings, folder).find(), as_json=options.json)
     try:

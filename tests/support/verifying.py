@@ -1,5 +1,6 @@
 """A small project with a failing test and a linter error, and a session with the real tools that works on it."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -86,3 +87,17 @@ def verify_session(
     bus.publish(SessionStarted(folder=str(work), version="test"))
     session.select_model(model("fake"), "scripted")
     return session, recording, provider
+
+
+def running_in(folder: Path) -> list[str]:
+    """Processes whose command line or folder is the project's. Process ids in the sandbox are not ours to trust."""
+    found = []
+    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else ():
+        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
+            continue
+        try:
+            if os.readlink(entry / "cwd") == str(folder.resolve()):
+                found.append((entry / "cmdline").read_bytes().decode())
+        except OSError:
+            continue
+    return found

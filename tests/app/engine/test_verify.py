@@ -1,7 +1,6 @@
 """/verify on a real project, with the real tools and a scripted model: where it ends, and that nothing is left."""
 
 import asyncio
-import os
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ from patchbay.providers.messages import TextBlock, UserMessage
 from patchbay.providers.scripted import answer, fail, text
 from patchbay.tools.events import ApprovalRequested, Decision
 from support.sessions import cost_of, until
-from support.verifying import LINT, MEND_LINT, MEND_TEST, PYTHON, TESTS, idle_turn, verify_session
+from support.verifying import LINT, MEND_LINT, MEND_TEST, PYTHON, TESTS, idle_turn, running_in, verify_session
 
 
 def ran(recording) -> list[tuple[int, int, str]]:
@@ -152,20 +151,6 @@ async def test_cancel_leaves_nothing_running(tmp_path: Path) -> None:
     assert recording.of(VerifyEnded)[0].outcome is VerifyOutcome.CANCELLED
     assert running_in(tmp_path / "work") == []
     assert provider.requests == []
-
-
-def running_in(folder: Path) -> list[str]:
-    """Processes whose command line or folder is the project's. Process ids in the sandbox are not ours to trust."""
-    found = []
-    for entry in Path("/proc").iterdir() if Path("/proc").is_dir() else ():
-        if not entry.name.isdecimal() or int(entry.name) == os.getpid():
-            continue
-        try:
-            if os.readlink(entry / "cwd") == str(folder.resolve()):
-                found.append((entry / "cmdline").read_bytes().decode())
-        except OSError:
-            continue
-    return found
 
 
 async def test_cancel_while_the_model_mends_ends_the_whole(tmp_path: Path) -> None:
