@@ -39,6 +39,7 @@ from .config_file import (
 )
 from .folder_config import PROJECT_SETTINGS, FolderConfig, look_at
 from .paths import find_paths, project_config
+from .setting_tables import LogLevel, TelemetryTable, VerifyTable, Words
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
 
@@ -46,10 +47,6 @@ DEFAULT_STEP_LIMIT = 50
 """Requests one prompt may cause before the person is asked to go on."""
 PROJECT_KEYS = frozenset({"model", "default_provider", "theme", "ascii"})
 """What a project's own file may set: taste, never addresses, keys, prices or permissions."""
-
-
-def _one_or_more(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def _flat(value: Any) -> Any:
@@ -78,7 +75,6 @@ def _json(value: Any) -> Any:
             return value
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
 Rate = Annotated[Decimal, Field(ge=0)]
 
 
@@ -183,6 +179,10 @@ class FileTables(BaseModel):
     ascii: bool = False
     """Only signs that every terminal has."""
     step_limit: int = Field(default=DEFAULT_STEP_LIMIT, ge=1)
+    verify: VerifyTable = VerifyTable()
+    telemetry: TelemetryTable = TelemetryTable()
+    log_level: LogLevel = "info"
+    """What is written to the local log: ``debug``, ``info``, ``warning``, ``error`` or ``off``."""
 
     @field_validator("fallback")
     @classmethod
@@ -331,11 +331,20 @@ def _read_project_file(folder: Path, trusted: bool | FolderConfig) -> ConfigFile
     brought = trusted if isinstance(trusted, FolderConfig) else look_at(folder, Path.home())
     content = brought.content(PROJECT_SETTINGS) or b""
     config = read_config_file(project_config(folder), SCHEMA, content=content)
-    for key in [key for key in config.values if key not in PROJECT_KEYS]:
+    _keep_checks(config)
+    for key in [key for key in config.values if key not in {*PROJECT_KEYS, "verify"}]:
         del config.values[key]
         config.warn(f"{key!r} is ignored: a project may not set it. Put it into your own settings file.")
     _validate(config)
     return config
+
+
+def _keep_checks(config: ConfigFile) -> None:
+    """Of ``[verify]`` a project may name its checks, which ask like any other command; not how often they run."""
+    table = cast("TomlTable", config.values.get("verify", {}))
+    for key in [key for key in table if key != "checks"]:
+        del table[key]
+        config.warn(f"'verify.{key}' is ignored: a project may only name checks. Put it into your own settings file.")
 
 
 def _place_model(values: TomlTable) -> None:
@@ -369,6 +378,8 @@ SCHEMA = FileSchema(
         "provider": _PROVIDER_KEYS,
         "policy": frozenset(PolicyTable.model_fields),
         "sandbox": frozenset(SandboxTable.model_fields),
+        "verify": frozenset(VerifyTable.model_fields),
+        "telemetry": frozenset(TelemetryTable.model_fields),
     },
     named={"providers": _PROVIDER_KEYS, "pricing": frozenset(PriceTable.model_fields)},
 )

@@ -54,6 +54,14 @@ def _start(command: Command) -> int:
             from .run import run_command
 
             return run_command(command.options)
+        case "verify":
+            from .verify import verify_command
+
+            return verify_command(command.options)
+        case "logs":
+            from .logs import logs_command
+
+            return logs_command(command.options)
         case "models":
             from .models import models_command
 

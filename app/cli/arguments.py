@@ -39,6 +39,7 @@ A terminal coding agent that works with any model and shows every patch and ever
 
   patchbay [PATH]     work in a folder (the current one when none is given)
   patchbay run        one prompt without a screen, for scripts
+  patchbay verify     run the project's checks and have a model mend what fails
   patchbay models     the models that can be used now
   patchbay doctor     what is configured, found and reachable, and what to do next
   patchbay sessions   earlier sessions: list, search, export, import, rm
@@ -48,14 +49,18 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay trust      let a folder's own settings and instructions count, or no longer
   patchbay policy     what would be asked, allowed or refused, and why
   patchbay wire       look into recorded model streams
+  patchbay logs       the newest lines of the local log
 
 A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-COMMANDS = frozenset({"run", "models", "cost", "doctor", "policy", "sessions", "stats", "tools", "trust", "wire"})
+MOST_ROUNDS = 50
+COMMANDS = frozenset(
+    ("run", "verify", "models", "cost", "doctor", "policy", "sessions", "stats", "tools", "trust", "wire", "logs")
+)
 _WITH_VALUE = frozenset(
-    {"--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch", "--from"}
+    {"--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch", "--from", "--rounds", "-n"}
 )
 
 
@@ -85,6 +90,7 @@ def parse(argv: Sequence[str]) -> Command:
         from .money_arguments import cost_parser, stats_parser  # only these two know of periods
 
         parsers |= {"cost": cost_parser, "stats": stats_parser}
+    parsers |= {"verify": _verify, "logs": _logs}
     parser = parsers[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
@@ -174,6 +180,45 @@ def _run() -> argparse.ArgumentParser:
     )
     parser.add_argument("--max-steps", type=_positive, metavar="N", help="requests to the model before giving up")
     _add_session(parser)
+    return parser
+
+
+VERIFY_CODES = """\
+exit codes:
+  0    green: every check passes
+  1    checks still fail, after the last round or with --rounds 0
+  2    wrong usage or settings, or there is nothing to check
+  3    what ran passes, but not every check could be run (denied, or not installed)
+  4    stopped at the budget
+  5    the model's turn failed
+  130  interrupted with Ctrl+C
+  143  ended by SIGTERM
+"""
+
+
+def _verify() -> argparse.ArgumentParser:
+    parser = new_parser(
+        "patchbay verify",
+        "Run the project's checks (settings: [verify] checks; else those its files name) and let a model mend what\n"
+        "fails, round by round. Checks pass through policy and sandbox like any command of a model.",
+        VERIFY_CODES,
+    )
+    parser.add_argument(
+        "--rounds", type=_rounds, metavar="N", help="how often the model is asked at most; 0 only checks"
+    )
+    parser.add_argument("--list", action="store_true", help="say what would be run, and run nothing")
+    parser.add_argument("--yes", action="store_true", help="run the checks without asking (not what destroys)")
+    parser.add_argument("--json", action="store_true", help="the result as one JSON object on standard output")
+    parser.add_argument("--allow", action="append", default=[], type=_rule, metavar="RULE", help="as in patchbay run")
+    _add_session(parser)
+    return parser
+
+
+def _logs() -> argparse.ArgumentParser:
+    parser = new_parser("patchbay logs", "The local log: what was started, asked and answered, never what was said.")
+    parser.add_argument("-n", type=_positive, default=50, metavar="N", help="how many lines (default 50)")
+    parser.add_argument("--follow", action="store_true", help="go on as lines are written, until Ctrl+C")
+    parser.add_argument("--path", action="store_true", help="only say where the file is")
     return parser
 
 
@@ -282,6 +327,13 @@ def _rule(text: str) -> str:
         return str(Rule.parse(text, origin="--allow"))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _rounds(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= MOST_ROUNDS:
+        raise argparse.ArgumentTypeError(f"must be 0 to {MOST_ROUNDS}")
+    return number
 
 
 def _positive(text: str) -> int:

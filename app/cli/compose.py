@@ -44,6 +44,8 @@ from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
+from .checking import verify_rules
+from .observing import Observing
 from .opening import Journal, open_journal
 from .watch import Watch, remarks
 
@@ -81,6 +83,7 @@ class Runtime:
     toolbox: LocalToolbox | None = None
     journal: Journal | None = None
     exchanges: ExchangeLog = field(default_factory=ExchangeLog)
+    observing: Observing = field(default_factory=Observing)
     wished: str | None = None
     """The model asked for on the command line or used last; None once it is chosen."""
     trust: FolderTrust | None = None
@@ -221,6 +224,7 @@ class Runtime:
         if self.journal is not None:
             self.journal.close()
         await self.directory.aclose()
+        await self.observing.aclose()
 
 
 def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os.environ) -> Runtime:
@@ -274,8 +278,11 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         durable=journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
+        verify=verify_rules(settings, folder),
     )
     session = Session(journal.bus, parts)
+    observing = Observing()
+    observing.begin(settings, journal.bus, paths, environ)
     _select_mode(session, settings.mode)
     runtime = Runtime(
         session=session,
@@ -288,6 +295,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         catalogue=catalogue,
         ledger=ledger,
         exchanges=log,
+        observing=observing,
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
     )

@@ -46,6 +46,36 @@ async def run_prompt(
     return report, 128 + received[0] if received else report.exit_code
 
 
+async def run_checks(
+    session: "Session", rounds: int | None, *, sinks: tuple[Callable[[Stamped], None], ...] = (), checks: Decision
+) -> int:
+    """Verify once and wait for its end; returns 128 and the number of the signal that ended it, else 0.
+
+    Questions about a check itself are answered with ``checks`` (never loud ones), all others with no.
+    """
+    detach = [session.bus.attach(sink) for sink in (*sinks, _answer_checks(session, checks))]
+    with _cancelled_by_signals(session) as received:
+        session.verify(rounds)
+        await session.wait_idle()
+    for each in detach:
+        each()
+    return 128 + received[0] if received else 0
+
+
+def _answer_checks(session: "Session", decision: Decision) -> Callable[[Stamped], None]:
+    def answer(stamped: Stamped) -> None:
+        match stamped.event:
+            case ToolActivity(turn_id=turn_id, event=ApprovalRequested(approval_id=approval_id, confirm=confirm)):
+                is_check = not turn_id and not confirm  # what a model wants belongs to a turn
+                given = decision if is_check else Decision.DENY
+                comment = _NOBODY if given is Decision.DENY else ""
+                asyncio.get_running_loop().call_soon(session.resolve, approval_id, given, comment)
+            case _:
+                pass
+
+    return answer
+
+
 def to_json(value: Any) -> str:
     """One line of JSON, without keys, readable in any language and harmless to a terminal."""
     text = json.dumps(without_keys(value), ensure_ascii=False)

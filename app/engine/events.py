@@ -15,6 +15,8 @@ from ...providers.events import ResponseEvent, Usage
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import FileFate, RestoreKind, ToolEvent
+from .verify_events import Check as Check  # the codec looks every class up here
+from .verify_events import CheckFinished, CheckStarted, VerifyEnded, VerifyStarted
 
 
 class TurnOutcome(StrEnum):
@@ -24,6 +26,8 @@ class TurnOutcome(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     STEP_LIMIT = "step_limit"
+    BUDGET = "budget"
+    """What may be spent is spent."""
     INTERRUPTED = "interrupted"
     """The application died in mid-turn; found at resume."""
 
@@ -157,6 +161,10 @@ class PromptSubmitted:
     prompt_id: str
     text: str
     attachments: tuple[Attachment, ...] = ()
+    by_program: bool = False
+    """Patchbay asks, not the person (``/verify``); the model is told so."""
+    note: str = ""
+    """What the program tells the model before the text; not shown in the chat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,6 +357,10 @@ SessionEvent: TypeAlias = (
     | ProvidersListed
     | FilesRestored
     | Rewound
+    | VerifyStarted
+    | CheckStarted
+    | CheckFinished
+    | VerifyEnded
 )
 
 

@@ -46,6 +46,9 @@ def history(state: SessionState) -> tuple[Message, ...]:
     notes: list[str] = []
     for entry in state.transcript:
         match entry:
+            case PromptEntry(by_program=True):
+                messages.append(UserMessage(blocks=_notes([*notes, entry.note, entry.text])))
+                notes = []
             case PromptEntry():
                 messages.append(UserMessage(blocks=(*_notes([*notes, entry.note]), TextBlock(text=entry.text))))
                 notes = []

@@ -33,8 +33,10 @@ from .events import (
 from .reduce_answer import reduce_response
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
+from .reduce_verify import verify_moved
 from .reviews import review_note, reviewed
 from .state import AnswerEntry, Entry, NoticeEntry, PromptEntry, Revisions, SessionState, SwitchEntry, Totals
+from .verify_events import CheckFinished, CheckStarted, VerifyEnded, VerifyStarted
 
 
 def reduce(state: SessionState, stamped: Stamped) -> SessionState:
@@ -63,6 +65,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
         case FilesRestored() | Rewound():
             return put_back(state, event, at)
+        case VerifyStarted() | CheckStarted() | CheckFinished() | VerifyEnded():
+            return verify_moved(state, event, at)
         case _:
             assert_never(event)
 
@@ -117,8 +121,10 @@ def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted, at: fl
         entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, attachments=event.attachments)
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
-    note = review_note(state.untold_reviews)
+    note = "\n".join(filter(None, (review_note(state.untold_reviews), event.note)))
     entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=event.attachments)
+    if event.by_program:
+        entry = replace(entry, by_program=True)
     return with_entry(replace(state, queued=queued, untold_reviews=()), entry)
 
 

@@ -12,6 +12,7 @@ from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, ToolEvent
 from .bus import MessageBus
 from .closing import dead_tools
+from .defects import report
 from .events import (
     Attachment,
     EffortSelected,
@@ -37,6 +38,8 @@ from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
 from .side_call import unfinished_side_calls
 from .state import SessionState
+from .verify import Verifier, VerifyRules
+from .verify_events import VerifyEnded, VerifyOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Parts:
     """What is tried again, and which model goes on instead."""
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     """What tools did to files, and the way back."""
+    verify: VerifyRules = field(default_factory=VerifyRules)
+    """The project's checks."""
 
 
 class Session:
@@ -81,6 +86,14 @@ class Session:
                 recovery=parts.recovery,
                 checkpoints=parts.checkpoints,
             ),
+        )
+        self._verifier = Verifier(
+            bus,
+            parts.verify,
+            toolbox=parts.toolbox,
+            approve=self._ask,
+            durable=self._durable,
+            run_turn=self._runner.run,
         )
 
     @property
@@ -119,6 +132,16 @@ class Session:
             return False
         self._start()
         return True
+
+    def verify(self, rounds: int | None = None) -> str:
+        """Run the project's checks and let the model mend what fails, up to ``rounds`` times (None: as set).
+
+        Returns why that cannot be; empty when it has begun. ``cancel`` stops it, ``wait_idle`` waits for its end.
+        """
+        if self.busy:
+            return "A turn runs: stop it first (Esc), or wait for its end."
+        self._start(self._verify(rounds))
+        return ""
 
     def cancel(self) -> bool:
         """Stop what runs: the stream is closed, tools are killed, the history stays valid. False when idle."""
@@ -233,14 +256,35 @@ class Session:
             await asyncio.wait([self._turn])
         await self._durable()
 
-    def _start(self) -> None:
-        self._turn = asyncio.create_task(self._runner.run(), name="turn")
+    def _start(self, work: Coroutine[None, None, TurnOutcome] | None = None) -> None:
+        self._turn = asyncio.create_task(self._prompted_turn() if work is None else work, name="turn")
         self._turn.add_done_callback(self._ended)
+
+    async def _prompted_turn(self) -> TurnOutcome:
+        """A turn for the person; when it changed files and that is wished for, the checks follow."""
+        before = self.state.revisions.files
+        outcome = await self._runner.run()
+        changed = self.state.revisions.files != before
+        if outcome is TurnOutcome.DONE and changed and self._verifier.rules.auto:
+            return await self._verify(None)
+        return outcome
+
+    async def _verify(self, rounds: int | None) -> TurnOutcome:
+        outcome = await self._verifier.run(rounds)
+        await self._durable()
+        match outcome:
+            case VerifyOutcome.GREEN:
+                return TurnOutcome.DONE
+            case VerifyOutcome.CANCELLED:
+                return TurnOutcome.CANCELLED
+            case _:
+                return TurnOutcome.FAILED
 
     def _ended(self, turn: "asyncio.Task[TurnOutcome]") -> None:
         """A prompt that is still queued starts the next turn; a defect is shown, not swallowed."""
         error = None if turn.cancelled() else turn.exception()
         if error is not None:
+            report("the turn broke off", error)
             self.notice(f"The turn broke off inside Patchbay: {type(error).__name__}: {error}", NoticeLevel.ERROR)
             return
         if self.state.queued and not self._closing:
@@ -270,6 +314,12 @@ def repair(bus: MessageBus, cost_of: CostOf) -> bool:
     models = () if state.model is None else (state.model,)
     for row in unfinished_side_calls(state, models, cost_of, now=bus.now):
         bus.publish(row)
+    if (checking := state.verification) is not None and checking.outcome is None:
+        message = "Patchbay ended while the project's checks ran. Run /verify again."
+        interrupted = VerifyOutcome.INTERRUPTED
+        bus.publish(
+            VerifyEnded(verify_id=checking.verify_id, outcome=interrupted, rounds=checking.round, message=message)
+        )
     turn_id = state.turn_id or (answer.turn_id if answer else None)
     if turn_id is None and not state.active_runs:
         return False

@@ -16,7 +16,16 @@ from ...providers.events import InvalidArguments, JsonObject, ResponseError, Sto
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
-from .events import Attachment, Cost, HunkReviewed, InstructionFile, NoticeLevel, RetryScheduled, SideCallStarted
+from .events import (
+    Attachment,
+    Cost,
+    HunkReviewed,
+    InstructionFile,
+    NoticeLevel,
+    RetryScheduled,
+    SideCallStarted,
+)
+from .verify_events import Check, CheckOutcome, VerifyOutcome
 
 
 class StreamText:
@@ -115,6 +124,8 @@ class PromptEntry:
     """What the model is told before the text: the reviews since the prompt before."""
     attachments: tuple[Attachment, ...] = ()
     """What goes to the model after the note and before the text."""
+    by_program: bool = False
+    """Patchbay asks, not the person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +233,31 @@ class Revisions:
     providers: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRun:
+    """A check of a verification, as it stands. ``outcome`` None: it waits, or runs since ``started_at``."""
+
+    check: Check
+    started_at: float | None = None
+    outcome: CheckOutcome | None = None
+    summary: str = ""
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The verification that runs, or ran last."""
+
+    verify_id: str
+    rounds: int
+    """How often the model may be asked."""
+    checks: tuple[CheckRun, ...]
+    round: int = 0
+    """How often it was asked before the checks as they are shown."""
+    outcome: VerifyOutcome | None = None
+    """None while it runs."""
+
+
 class Phase(StrEnum):
     """What the session is doing now."""
 
@@ -273,6 +309,8 @@ class SessionState:
     """What the model is told in every request, beside the rules."""
     side_calls: tuple[SideCallStarted, ...] = ()
     """Calls beside the conversation that have no ledger row yet."""
+    verification: Verification | None = None
+    """The checks of the project, while they run and after."""
     totals: Totals = field(default_factory=Totals)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""

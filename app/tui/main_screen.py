@@ -33,7 +33,9 @@ from .prompt_history import add_to_history, read_history
 from .restoring_screen import RestoringScreen
 from .themes import next_theme
 from .transcript.palette import Signs
+from .verifying_screen import VerifyingScreen
 from .widgets.approval import ApprovalBar
+from .widgets.check_list import CheckList
 from .widgets.cost_bar import CostBar
 from .widgets.exchange import show_exchange
 from .widgets.header import Header
@@ -54,7 +56,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(RestoringScreen):
+class MainScreen(VerifyingScreen, RestoringScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -95,6 +97,8 @@ class MainScreen(RestoringScreen):
         yield TrustBar(self._preferences.trust, self.table, signs=self._signs, id="trust")
         fold_keys = self.table["view.toggle_todos"].keys
         yield TodoList(key=key_label(fold_keys[0]) if fold_keys else "", signs=self._signs, id="todos")
+        stop_keys = self.table["session.cancel"].keys
+        yield CheckList(stop_key=key_label(stop_keys[0]) if stop_keys else "", signs=self._signs, id="checks")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield PromptBox(
             Prompt(
@@ -122,6 +126,7 @@ class MainScreen(RestoringScreen):
         self._bridge.add(self.query_one(Welcome), "status", "providers")
         self._bridge.add(self.query_one(ApprovalBar), "tools")
         self._bridge.add(self.query_one(TodoList), "tools", "status")
+        self._bridge.add(self.query_one(CheckList), "tools", "status", clocked=True)
         self.run_worker(self._bridge.run(), group="bridge")
         self._show_trust()
         self._focus_home()
@@ -151,6 +156,7 @@ class MainScreen(RestoringScreen):
     def sync(self, state: SessionState) -> None:
         """Whether there is a conversation yet."""
         begun = any(isinstance(entry, PromptEntry | AnswerEntry) for entry in state.transcript[:8])
+        begun = begun or state.verification is not None
         self.set_class(not begun and not state.queued, "welcome")
 
     @property
@@ -201,6 +207,8 @@ class MainScreen(RestoringScreen):
                 self.notify(choose_effort(self._session, effort), markup=False)
             case "session.next_mode", str(mode) if mode:
                 self.notify(choose_mode(self._session, mode), markup=False)
+            case "session.verify", str(rounds) if rounds:
+                self.verify_rounds(rounds)
             case _:
                 self.call_later(self.run_action, name)
 
