@@ -16,6 +16,7 @@ from .events import (
     NoticeLevel,
     NoticePosted,
     PromptQueued,
+    PromptsWithdrawn,
     PromptSubmitted,
     ProviderActivity,
     ProvidersListed,
@@ -26,6 +27,7 @@ from .events import (
     SessionStarted,
     SideCallStarted,
     Stamped,
+    TitleProposed,
     ToolActivity,
     TurnEnded,
     TurnStarted,
@@ -59,6 +61,11 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _request_moved(state, event, at)
         case NoticePosted():
             return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
+        case TitleProposed():
+            return replace(state, title=event.title, revisions=bumped(state, status=1))
+        case PromptsWithdrawn():
+            queued = tuple(entry for entry in state.queued if entry.prompt_id not in event.prompt_ids)
+            return replace(state, queued=queued, revisions=bumped(state, chat=1, status=1))
         case ProvidersListed():
             return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
         case FilesRestored() | Rewound():

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pytest
 
 from patchbay.app.cli import main
-from patchbay.app.cli.transcript_text import to_html, to_markdown
+from patchbay.app.cli.transcript_html import to_html
+from patchbay.app.cli.transcript_text import to_markdown
 from patchbay.app.engine.database import connect
 from patchbay.app.paths import find_paths
 from support.journals import written_session
