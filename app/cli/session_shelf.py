@@ -81,9 +81,9 @@ class SessionShelf:
         """Take a session out of every list."""
         await _said(self._writing, lambda connection: archive.remove(connection, session_id, at=time.time()))
 
-    async def restore(self, session_id: str) -> None:
-        """Bring a removed session back."""
-        await _said(self._writing, lambda connection: archive.restore(connection, session_id))
+    async def restore_last(self) -> SessionRow | None:
+        """Bring back the session that was removed last."""
+        return await _said(self._writing, archive.restore_last)
 
     async def fork(self, session_id: str, prompt: PromptEntry | None = None) -> str:
         """Copy a session, whole or up to a prompt, which then stands unsent in the copy."""
@@ -132,8 +132,11 @@ class SessionShelf:
 
     async def tidy(self) -> int:
         """Delete for good what the settings no longer keep; sessions that are open anywhere stay."""
-        purged = await _said(self._writing, partial(self._retention.purge, self._paths, at=time.time()))
-        return len(purged)
+
+        def purge(connection: sqlite3.Connection) -> list[str]:
+            return self._retention.purge(connection, self._paths, at=time.time())
+
+        return len(await _said(self._writing, purge))
 
     def close(self) -> None:
         """Write what was given to be kept. Blocks for it."""

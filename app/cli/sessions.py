@@ -129,7 +129,7 @@ def _prune(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     retention = replace(_retention(), **{name: days for name, days in given.items() if days is not None})
     paths, now = find_paths(os.environ), time.time()
     rows = retention.purgeable(connection, paths, at=now)
-    purged = set() if options.dry_run else set(retention.purge(connection, paths, at=now))
+    purged: list[str] = [] if options.dry_run else retention.purge(connection, paths, at=now)
     for row in rows:
         if options.dry_run or row.session_id in purged:
             done = "Would delete" if options.dry_run else "Deleted"

@@ -100,8 +100,10 @@ def bounded(text: str) -> str:
 
 
 def answer_facts(entry: AnswerEntry) -> str:
+    """Model, time and price of an answer; ``~`` before an estimate."""
     cost = entry.cost
-    money = "" if cost is None else " · price unknown" if cost.amount is None else f" · ${cost.amount:f}"
+    mark = "~" if cost is not None and cost.source is CostSource.ESTIMATED else ""
+    money = "" if cost is None else " · price unknown" if cost.amount is None else f" · {mark}${cost.amount:f}"
     took = "" if entry.ended_at is None else f" · {entry.ended_at - entry.started_at:.1f} s"
     return f"{safe_line(str(entry.ref))}{took}{money}"
 

@@ -147,6 +147,17 @@ def restore(connection: sqlite3.Connection, session_id: str) -> None:
         connection.execute("UPDATE sessions SET removed_at = NULL WHERE id = ?", (session_id,))
 
 
+def restore_last(connection: sqlite3.Connection) -> SessionRow | None:
+    """Bring back the session that was removed last; None when none is removed."""
+    found = connection.execute(
+        "SELECT id FROM sessions WHERE removed_at IS NOT NULL AND title IS NOT NULL ORDER BY removed_at DESC LIMIT 1"
+    ).fetchone()
+    if found is None:
+        return None
+    restore(connection, str(found[0]))
+    return find_session(connection, str(found[0]))[0]
+
+
 def purgeable(
     connection: sqlite3.Connection,
     *,

@@ -35,7 +35,8 @@ def last_messages(connection: sqlite3.Connection, session_id: str, *, limit: int
 def session_prompts(connection: sqlite3.Connection, session_id: str) -> list[PromptEntry]:
     """The prompts that are part of the conversation now, oldest first: those a rewind took out are not."""
     rows = connection.execute(
-        "SELECT type, at, body FROM events WHERE session_id = ? AND type IN ('PromptSubmitted', 'Rewound') ORDER BY seq",
+        "SELECT type, at, body FROM events WHERE session_id = ? AND type IN ('PromptSubmitted', 'Rewound')"
+        " ORDER BY seq",
         (session_id,),
     )
     prompts: list[PromptEntry] = []

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ...providers.base import Exchange, ModelRef
 from ..engine.session import Session
 from ..trust import FolderTrust
+from .sessions import OpenSession, Sessions
 
 
 class Ending(Enum):
@@ -19,6 +20,10 @@ class Ending(Enum):
     """The person asked for the demo from the first screen."""
     RELOAD = "reload"
     """The folder is trusted now: begin again with its settings."""
+
+
+Leaving: TypeAlias = Ending | OpenSession
+"""Why the user interface was left, or for what."""
 
 
 class Exchanges(Protocol):
@@ -44,6 +49,11 @@ class Control(Protocol):
     @property
     def exchanges(self) -> Exchanges:
         """What went over the wire lately."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions | None:
+        """All sessions on disk; None where there are none (the demo)."""
         ...
 
     async def start(self) -> str:

@@ -41,7 +41,7 @@ class Sessions(Protocol):
         ...
 
     async def search(self, text: str) -> Sequence[Hit]:
-        """Sessions that hold all words of the text, best first. A newer search ends an older one, which finds nothing."""
+        """Sessions that hold all words of the text, best first; none when a newer search has begun meanwhile."""
         ...
 
     async def in_use(self) -> frozenset[str]:
@@ -64,8 +64,8 @@ class Sessions(Protocol):
         """Take a session out of every list, until it is restored or purged."""
         ...
 
-    async def restore(self, session_id: str) -> None:
-        """Bring a removed session back."""
+    async def restore_last(self) -> SessionRow | None:
+        """Bring back the session that was removed last and is not back yet; None when there is none."""
         ...
 
     async def fork(self, session_id: str, prompt: PromptEntry | None = None) -> str:

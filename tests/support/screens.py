@@ -24,6 +24,7 @@ class Panel:
         self.refreshed = 0
         self.exchanges = ExchangeLog()
         self.watched = None
+        self.sessions = None
 
     async def start(self) -> str:
         return self.problem
