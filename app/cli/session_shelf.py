@@ -61,6 +61,15 @@ class SessionShelf:
 
         return await _said(self._finding, find)
 
+    async def name(self) -> str:
+        """What the person called the session on screen; empty for no name."""
+        session_id = self.current
+
+        def find(connection: sqlite3.Connection) -> str:
+            return next((row.title for row in archive.find_session(connection, session_id) if row.named), "")
+
+        return await _said(self._looking, find)
+
     async def in_use(self) -> frozenset[str]:
         """The ids of sessions that a process has open now."""
         return await _said(self._looking, lambda _: held_sessions(self._paths.locks))

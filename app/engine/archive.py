@@ -13,11 +13,9 @@ from decimal import Decimal
 
 from .codec import encode, journal_text
 from .events import CostSource, PromptSubmitted, SessionForked, SessionStarted, Stamped, TitleProposed
+from .snippets import snippet
 
 _WORD = re.compile(r"\w+")
-_MARKS = "\x02", "\x03"
-"""Around a hit in a snippet while it is in the hands of SQLite."""
-_SNIPPET_WORDS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +117,12 @@ def search(connection: sqlite3.Connection, text: str, *, folder: str | None = No
         """,  # noqa: S608 - only our own words are put in
         (query, *((folder,) if folder is not None else ()), limit),
     ).fetchall()
-    snippets = _snippets(connection, query, [int(row[1]) for row in rows])
+    bodies = _bodies(connection, [int(row[1]) for row in rows])
     sessions = _by_id(connection, [str(row[0]) for row in rows])
     hits = [
-        _hit(sessions[session_id], *snippets[place], hits=int(count))
+        _hit(sessions[session_id], *bodies[place], words, hits=int(count))
         for session_id, place, count in rows
-        if session_id in sessions and place in snippets
+        if session_id in sessions and place in bodies
     ]
     return [*_named(connection, words, {hit.session.session_id for hit in hits}, folder), *hits][:limit]
 
@@ -264,14 +262,10 @@ def _prompt_seq(connection: sqlite3.Connection, session_id: str, prompt_id: str 
     return int(row[0])
 
 
-def _snippets(connection: sqlite3.Connection, query: str, places: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Kind and marked text around the words, by place."""
+def _bodies(connection: sqlite3.Connection, places: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Kind and text, by place."""
     listed = ", ".join(map(str, places))
-    rows = connection.execute(
-        f"SELECT found.rowid, t.kind, snippet(found, 0, ?, ?, '…', {_SNIPPET_WORDS})"  # noqa: S608
-        f" FROM found JOIN texts t ON t.id = found.rowid WHERE found MATCH ? AND found.rowid IN ({listed})",
-        (*_MARKS, query),
-    )
+    rows = connection.execute(f"SELECT id, kind, body FROM texts WHERE id IN ({listed})")  # noqa: S608 - numbers
     return {int(place): (str(kind), str(text)) for place, kind, text in rows}
 
 
@@ -294,18 +288,9 @@ def _named(connection: sqlite3.Connection, words: Sequence[str], known: set[str]
     ]
 
 
-def _hit(session: SessionRow, kind: str, marked: str, *, hits: int) -> Hit:
-    """A hit with the marks of its snippet as positions."""
-    snippet, marks, start = "", list[tuple[int, int]](), 0
-    for piece in re.split(f"([{''.join(_MARKS)}])", " ".join(marked.split(" "))):
-        match piece:
-            case "\x02":
-                start = len(snippet)
-            case "\x03":
-                marks.append((start, len(snippet)))
-            case _:
-                snippet += piece
-    return Hit(session=session, snippet=snippet, marks=tuple(marks), kind=kind, hits=hits)
+def _hit(session: SessionRow, kind: str, body: str, words: Sequence[str], *, hits: int) -> Hit:
+    shown = snippet(body, words)
+    return Hit(session=session, snippet=shown.text, marks=shown.marks, kind=kind, hits=hits)
 
 
 def _row(row: Sequence[object]) -> SessionRow:

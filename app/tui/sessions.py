@@ -44,6 +44,10 @@ class Sessions(Protocol):
         """Sessions that hold all words of the text, best first; none when a newer search has begun meanwhile."""
         ...
 
+    async def name(self) -> str:
+        """What the person called the session on screen; empty for no name."""
+        ...
+
     async def in_use(self) -> frozenset[str]:
         """The ids of sessions that a process has open now."""
         ...

@@ -46,9 +46,7 @@ class SessionsScreen(RestoringScreen):
             if draft and not self._prompt.text:
                 self._draft_kept = draft
                 self._prompt.replace_all(draft)
-            rows = await sessions.listed()
-            name = next((row.title for row in rows if row.session_id == sessions.current and row.named), "")
-            self.query_one(Header).show_name(name)
+            self.query_one(Header).show_name(await sessions.name())
             await sessions.tidy()
         except SessionsError:
             return  # a session in memory has none of this, and has said so itself

@@ -4,6 +4,7 @@ The filter has the focus first: letters look for titles and texts. Tab goes to t
 Everything that touches the disk runs in a thread; what cannot be done is said on the line below the list.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -97,6 +98,7 @@ class SessionBrowser(ModalScreen[OpenSession | None]):
         """The preview where there is room for it."""
         self.set_class(event.size.width < WIDE_COLUMNS, "narrow")
         self._show_keys()
+        self.call_after_refresh(self._preview)
 
     def on_descendant_focus(self) -> None:
         """The keys are those of the part that has the focus."""
@@ -130,8 +132,8 @@ class SessionBrowser(ModalScreen[OpenSession | None]):
         except SessionsError as error:
             self._say(str(error), "danger")
             self._hits = ()
+        listed = await asyncio.to_thread(found, self._rows, self._hits, text, self._folder)
         if text == self._filter.value:
-            listed = found(self._rows, self._hits, text, self._folder)
             self._fill(listed, select or (self._selected_id if stay else ""))
 
     def _fill(self, listed: Sequence[Found], select: str) -> None:
@@ -161,8 +163,9 @@ class SessionBrowser(ModalScreen[OpenSession | None]):
             messages = await self._sessions.last_messages(row.session_id)
         except SessionsError:
             messages = ()
-        self._view.update(preview(messages, self._signs))
-        self.call_after_refresh(self.query_one("#sessions-view", VerticalScroll).scroll_end, animate=False)
+        around = self.query_one("#sessions-view", VerticalScroll)
+        self._view.update(preview(messages, around.scrollable_content_region.width, self._signs))
+        self.call_after_refresh(around.scroll_end, animate=False)
 
     # ---- moving
 

@@ -91,7 +91,7 @@ class SessionList(Widget, can_focus=True):
                 folder = each.session.folder
                 return folder_line(folder, self._counts[folder], folder == self._folder, width, self._signs)
             case "snippet":
-                line = snippet_line(each, width)
+                line = snippet_line(each, width, self._signs)
             case "session":
                 line = session_line(each.session, width, self._signs, self._standing)
             case _:

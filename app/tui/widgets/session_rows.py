@@ -12,7 +12,7 @@ from ...engine.archive import Hit, SessionRow
 from ...engine.archive_views import Message
 from .. import amounts
 from ..transcript.palette import Signs
-from ..transcript.rows import elide
+from ..transcript.rows import break_text, elide
 from .header import short_path
 from .rewind import age
 from .switcher_rows import fuzzy_score
@@ -23,7 +23,8 @@ _SCATTERED = 5
 """Points a letter that scattered letters of a title must reach: fewer are chance."""
 _IN_TEXT = 500
 """What a session scores that holds every word in its messages: more than scattered letters, less than its title."""
-_MODEL_CELLS = 24
+_MODEL_CELLS = 26
+_SHORT_MODEL_CELLS = 16
 _COST_CELLS = 10
 _MESSAGES_CELLS = 9
 _AGE_CELLS = 8
@@ -99,15 +100,16 @@ def folder_line(folder: str, count: int, here: bool, width: int, signs: Signs) -
 
 
 def session_line(row: SessionRow, width: int, signs: Signs, standing: Standing) -> Content:
-    """A session in columns: mark, title, model, cost, messages, age; narrow screens do without the model."""
+    """A session in columns: mark, title, model, cost, messages, age; narrow screens say less of the model."""
     current = row.session_id == standing.current
     elsewhere = not current and row.session_id in standing.in_use
     mark = signs.running if current else signs.todo if elsewhere else " "
-    model_cells = _MODEL_CELLS if width >= 92 else 0
+    model_cells = _MODEL_CELLS if width >= 100 else _SHORT_MODEL_CELLS if width >= 60 else 0
     message_cells = _MESSAGES_CELLS if width >= 64 else 0
     room = max(8, width - 4 - model_cells - _COST_CELLS - message_cells - _AGE_CELLS)
     title = elide(" ".join(safe_line(row.title).split()), room, signs.more)
-    model = elide(safe_line(row.model), model_cells - 2, signs.more) if model_cells else ""
+    named = row.model if model_cells == _MODEL_CELLS else row.model.partition("/")[2] or row.model
+    model = elide(safe_line(named), model_cells - 2, signs.more) if model_cells else ""
     when = "in use" if elsewhere else "open" if current else age(standing.now - row.updated_at)
     line = Content.assemble(
         (f"  {mark} ", "$warn" if elsewhere else "$accent"),
@@ -120,7 +122,7 @@ def session_line(row: SessionRow, width: int, signs: Signs, standing: Standing) 
     return line.pad_right(max(0, width - line.cell_length))
 
 
-def snippet_line(each: Found, width: int) -> Content:
+def snippet_line(each: Found, width: int, signs: Signs) -> Content:
     """Where the words stand in the session's text."""
     pieces: list[tuple[str, str]] = [("      ", "")]
     end = 0
@@ -132,7 +134,7 @@ def snippet_line(each: Found, width: int) -> Content:
         end = stop
     pieces.append((safe_line(each.snippet[end:]), "$muted"))
     line = Content.assemble(*pieces)
-    return line.truncate(width, ellipsis=True) if line.cell_length > width else line
+    return line.truncate(width - 1) + Content.assemble((signs.more, "$muted")) if line.cell_length > width else line
 
 
 def money(row: SessionRow) -> str:
@@ -143,24 +145,26 @@ def money(row: SessionRow) -> str:
     return unknown or ("free" if row.calls else "-")
 
 
-def preview(messages: Sequence[Message], signs: Signs) -> Content:
-    """The last messages, each with the bar of who wrote it."""
+def preview(messages: Sequence[Message], width: int, signs: Signs) -> Content:
+    """The last messages in so many cells, each with the bar of who wrote it."""
     if not messages:
         return Content.assemble(("No message yet.", "$muted"))
-    return Content("\n\n").join(_message(each, signs) for each in messages)
+    return Content("\n\n").join(_message(each, max(8, width - 2), signs) for each in messages)
 
 
-def _message(message: Message, signs: Signs) -> Content:
+def _message(message: Message, width: int, signs: Signs) -> Content:
     person = message.kind == "prompt"
     text = message.text.strip()
     cut = text if len(text) <= _PREVIEW_CHARS else f"{text[:_PREVIEW_CHARS]}{signs.more}"
-    lines = _lines(cut)
     bar = (f"{signs.bar} ", "$person" if person else "$speaker")
-    return Content("\n").join(Content.assemble(bar, (line, "bold $text" if person else "$text")) for line in lines)
+    look = "bold $text" if person else "$text"
+    return Content("\n").join(Content.assemble(bar, (line, look)) for line in _wrapped(cut, width))
 
 
-def _lines(text: str) -> Iterator[str]:
-    return (safe_line(line.expandtabs(4)) for line in text.splitlines())
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    for line in text.splitlines():
+        shown = safe_line(line.expandtabs(4))
+        yield from (shown[start:end] for start, end in break_text(shown, width, width, words=True))
 
 
 def _left(text: str, cells: int) -> str:
