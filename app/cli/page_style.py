@@ -23,7 +23,7 @@ header { border-bottom: 1px solid var(--line); margin-bottom: 2rem; padding-bott
 h1 { font-size: 1.5rem; line-height: 1.3; margin: 0 0 .35rem; overflow-wrap: anywhere; }
 .facts, .meta, footer { color: var(--muted); font-size: .85rem; }
 .facts, .meta { margin: 0 0 .35rem; font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
-section { border-left: 3px solid var(--line); margin: 1.4rem 0; padding: .1rem 0 .1rem 1rem; }
+section { border-left: 3px solid var(--line); margin: 1.4rem 0; padding: .1rem 0 .1rem 1.6rem; }
 section.prompt { border-color: var(--person); margin-top: 2.4rem; }
 section.answer { border-color: var(--speaker); }
 .words { white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -50,7 +50,7 @@ summary:hover { background: var(--soft); }
 .thought { color: var(--muted); } .thought .words { border-left: 1px solid var(--line); padding-left: .9rem; }
 .diff { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 .diff summary { padding: .3rem .9rem; } .diff pre { border-radius: 0 0 6px 6px; margin: 0; padding: .5rem 0; }
-.diff pre { white-space: pre; } .diff pre span { display: inline-block; min-width: 100%; padding: 0 .9rem; }
+.diff pre { white-space: pre; } .diff pre span { display: block; min-width: 100%; padding: 0 .9rem; width: max-content; }
 .added { color: var(--added); } .removed { color: var(--removed); } .at { color: var(--muted); }
 pre .added { background: var(--added-back); } pre .removed { background: var(--removed-back); }
 .notice { color: var(--muted); font-size: .88rem; white-space: pre-wrap; overflow-wrap: anywhere; }

@@ -141,8 +141,8 @@ def _change(change: FileChanged) -> str:
     lines = list(difflib.unified_diff(before, after, lineterm="", n=3))[2:]
     added = sum(line.startswith("+") for line in lines)
     removed = sum(line.startswith("-") for line in lines)
-    shown = "\n".join(_diff_line(line) for line in lines[:_DIFF_LINES])
-    more = f'\n<span class="at">… {len(lines) - _DIFF_LINES:,} lines more</span>' if len(lines) > _DIFF_LINES else ""
+    shown = "".join(_diff_line(line) for line in lines[:_DIFF_LINES])
+    more = f'<span class="at">… {len(lines) - _DIFF_LINES:,} lines more</span>' if len(lines) > _DIFF_LINES else ""
     unfolded = " open" if len(lines) <= _OPEN_LINES else ""
     return (
         f'<details class="diff"{unfolded}><summary>{path} <span class="added">+{added}</span> '
@@ -151,9 +151,9 @@ def _change(change: FileChanged) -> str:
 
 
 def _diff_line(line: str) -> str:
-    kind = {"+": "added", "-": "removed", "@": "at"}.get(line[:1], "")
+    kind = {"+": "added", "-": "removed", "@": "at"}.get(line[:1], "same")
     words = _text(reveal(line)) or " "
-    return f'<span class="{kind}">{words}</span>' if kind else words
+    return f'<span class="{kind}">{words}</span>'
 
 
 def _text(text: str) -> str:

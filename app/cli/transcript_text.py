@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ...tools.safe_text import safe_line, safe_text
-from ..engine.events import CostSource
+from ..engine.events import Cost, CostSource
 from ..engine.state import (
     AnswerEntry,
     Entry,
@@ -101,11 +101,15 @@ def bounded(text: str) -> str:
 
 def answer_facts(entry: AnswerEntry) -> str:
     """Model, time and price of an answer; ``~`` before an estimate."""
-    cost = entry.cost
-    mark = "~" if cost is not None and cost.source is CostSource.ESTIMATED else ""
-    money = "" if cost is None else " · price unknown" if cost.amount is None else f" · {mark}${cost.amount:f}"
+    money = "" if entry.cost is None else f" · {_money(entry.cost)}"
     took = "" if entry.ended_at is None else f" · {entry.ended_at - entry.started_at:.1f} s"
     return f"{safe_line(str(entry.ref))}{took}{money}"
+
+
+def _money(cost: Cost) -> str:
+    if cost.amount is None:
+        return "price unknown"
+    return f"{'~' if cost.source is CostSource.ESTIMATED else ''}${cost.amount:f}" if cost.amount else "free"
 
 
 def when(at: float) -> str:

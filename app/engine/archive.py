@@ -40,6 +40,8 @@ class SessionRow:
     """True when some of ``cost`` is an estimate."""
     named: bool = False
     """True when a person gave it its title."""
+    forked: bool = False
+    """True when it began as a copy of another session."""
     removed: bool = False
 
 
@@ -70,7 +72,7 @@ _ROW = """
     SELECT s.id, s.folder, coalesce(s.name, s.title, ''), coalesce(s.model, ''), s.created_at, s.updated_at,
         (SELECT json_array(count(*), sum(t.kind = 'prompt')) FROM texts t WHERE t.session_id = s.id),
         (SELECT json_group_array(json_array(c.cost, c.source)) FROM calls c WHERE c.session_id = s.id),
-        s.removed_at, s.name
+        s.removed_at, s.name, s.origin
     FROM sessions s
 """
 
@@ -294,7 +296,7 @@ def _hit(session: SessionRow, kind: str, body: str, words: Sequence[str], *, hit
 
 
 def _row(row: Sequence[object]) -> SessionRow:
-    session_id, folder, title, model, created, updated, texts, calls, removed, name = row
+    session_id, folder, title, model, created, updated, texts, calls, removed, name, origin = row
     messages, prompts = json.loads(str(texts))
     priced: list[list[str | None]] = json.loads(str(calls))
     return SessionRow(
@@ -311,5 +313,6 @@ def _row(row: Sequence[object]) -> SessionRow:
         messages=int(messages),
         estimated=any(cost is not None and source == CostSource.ESTIMATED for cost, source in priced),
         named=name is not None,
+        forked=str(origin or "").startswith("session"),
         removed=removed is not None,
     )

@@ -77,7 +77,7 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
             with VerticalScroll(id="rewind-view"):
                 yield Static(markup=False, id="rewind-files")
             yield Static(
-                "Enter rewind   e edit and resend   f fork   Tab what   d differences   Esc leave it as it is",
+                "Enter rewind  e edit and resend  f fork  Tab what  d compare  Esc back",
                 classes="dialog-keys",
                 markup=False,
             )

@@ -107,7 +107,8 @@ def session_line(row: SessionRow, width: int, signs: Signs, standing: Standing) 
     model_cells = _MODEL_CELLS if width >= 100 else _SHORT_MODEL_CELLS if width >= 60 else 0
     message_cells = _MESSAGES_CELLS if width >= 64 else 0
     room = max(8, width - 4 - model_cells - _COST_CELLS - message_cells - _AGE_CELLS)
-    title = elide(" ".join(safe_line(row.title).split()), room, signs.more)
+    copied = f"{signs.switch} " if row.forked else ""
+    title = elide(copied + " ".join(safe_line(row.title).split()), room, signs.more)
     named = row.model if model_cells == _MODEL_CELLS else row.model.partition("/")[2] or row.model
     model = elide(safe_line(named), model_cells - 2, signs.more) if model_cells else ""
     when = "in use" if elsewhere else "open" if current else age(standing.now - row.updated_at)
