@@ -50,7 +50,8 @@ summary:hover { background: var(--soft); }
 .thought { color: var(--muted); } .thought .words { border-left: 1px solid var(--line); padding-left: .9rem; }
 .diff { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 .diff summary { padding: .3rem .9rem; } .diff pre { border-radius: 0 0 6px 6px; margin: 0; padding: .5rem 0; }
-.diff pre { white-space: pre; } .diff pre span { display: block; min-width: 100%; padding: 0 .9rem; width: max-content; }
+.diff pre { white-space: pre; }
+.diff pre span { display: block; min-width: 100%; padding: 0 .9rem; width: max-content; }
 .added { color: var(--added); } .removed { color: var(--removed); } .at { color: var(--muted); }
 pre .added { background: var(--added-back); } pre .removed { background: var(--removed-back); }
 .notice { color: var(--muted); font-size: .88rem; white-space: pre-wrap; overflow-wrap: anywhere; }
