@@ -17,6 +17,8 @@ from support.sessions import cost_of, model, until
 class Panel:
     """A ``Control`` over a session: its models are given, nothing is looked for."""
 
+    sessions = None
+
     def __init__(self, session: Session, *models: ModelInfo, problem: str = "") -> None:
         self.session = session
         self.models = {str(each.ref): each for each in (models or (model(),))}
@@ -24,7 +26,6 @@ class Panel:
         self.refreshed = 0
         self.exchanges = ExchangeLog()
         self.watched = None
-        self.sessions = None
 
     async def start(self) -> str:
         return self.problem
