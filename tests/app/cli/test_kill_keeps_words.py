@@ -16,7 +16,7 @@ from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import PromptEntry
 from patchbay.app.paths import find_paths
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, usage
-from support.sessions import FakeToolbox, Providers, Recording, cost_of, model
+from support.sessions import FakeToolbox, Providers, Recording, cost_of
 
 VICTIM = """
 import asyncio, os, sys
@@ -123,7 +123,7 @@ async def test_another_prompt_goes_after_those_that_waited(killed):
 
 
 async def test_what_waited_can_be_taken_back_for_good(killed):
-    session, shelf, journal, provider = resumed(killed)
+    session, shelf, journal, _ = resumed(killed)
     assert [entry.text for entry in session.withdraw()] == ["second, while it runs", "third"]
     assert session.withdraw() == ()
     assert session.state.queued == ()

@@ -143,7 +143,7 @@ async def test_the_rewind_screen_forks_and_leaves_this_session_as_it_is(shelf_fo
 
 
 async def test_edit_and_resend_takes_the_conversation_back_and_loses_no_word(shelf_for):
-    session, recording = make_session(said("One.", "Two.", "Three."))
+    session, _ = make_session(said("One.", "Two.", "Three."))
     shelf_for(session)
     async with on_screen(session) as desk:
         await desk.type("first")
