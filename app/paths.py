@@ -27,6 +27,11 @@ class Paths:
         """The journal of all sessions and the ledger (SQLite)."""
         return self.state_folder / "patchbay.db"
 
+    @property
+    def locks(self) -> Path:
+        """One file for each session that is open now."""
+        return self.state_folder / "locks"
+
 
 def find_paths(environ: Mapping[str, str]) -> Paths:
     """The paths of the person with this environment; a relative XDG value is ignored, as the specification says."""

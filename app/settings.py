@@ -156,6 +156,17 @@ class SandboxTable(BaseModel):
     """Folders besides the workspace that commands may write to; ``~`` is the home folder."""
 
 
+class SessionsTable(BaseModel):
+    """``[sessions]``: how long sessions are kept. What they cost stays in the ledger for ever."""
+
+    model_config = ConfigDict(frozen=True)
+
+    keep_days: int = Field(default=0, ge=0)
+    """Days after its last prompt that a session is purged; 0 never."""
+    keep_removed_days: int = Field(default=30, ge=0)
+    """Days that a removed session can be restored; 0 for ever."""
+
+
 class FileTables(BaseModel):
     """What one settings file may hold. Every key is optional."""
 
@@ -171,6 +182,9 @@ class FileTables(BaseModel):
     pricing: dict[str, PriceTable] = {}
     policy: PolicyTable = PolicyTable()
     sandbox: SandboxTable = SandboxTable()
+    sessions: SessionsTable = SessionsTable()
+    title_model: str | None = None
+    """The model that writes titles of sessions, as ``provider/model``; none: the first prompt is the title."""
     keys: Annotated[dict[str, Words], BeforeValidator(_flat)] = {}
     """Keys of an action, by its id; they replace the usual ones."""
     mode: Mode = Mode.ASK
@@ -188,6 +202,11 @@ class FileTables(BaseModel):
     @classmethod
     def _are_models(cls, models: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ModelRef.parse(model)) for model in models)
+
+    @field_validator("title_model")
+    @classmethod
+    def _is_model(cls, model: str | None) -> str | None:
+        return str(ModelRef.parse(model)) if model else None
 
 
 class Settings(FileTables, BaseSettings):
@@ -380,6 +399,7 @@ SCHEMA = FileSchema(
         "sandbox": frozenset(SandboxTable.model_fields),
         "verify": frozenset(VerifyTable.model_fields),
         "telemetry": frozenset(TelemetryTable.model_fields),
+        "sessions": frozenset(SessionsTable.model_fields),
     },
     named={"providers": _PROVIDER_KEYS, "pricing": frozenset(PriceTable.model_fields)},
 )

@@ -37,6 +37,7 @@ from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
 from ..engine.spending_report import LedgerReader, open_ledger
 from ..engine.state import SessionState
+from ..engine.titles import TitleWriter
 from ..kept_catalogue import refreshed_file
 from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
 from ..kept_rules import KeptRules
@@ -47,6 +48,9 @@ from ..trust import FolderTrust, Standing
 from .checking import verify_rules
 from .observing import Observing
 from .opening import Journal, open_journal
+from .retention import Retention
+from .session_shelf import SessionShelf
+from .titling import title_writer
 from .watch import Watch, remarks
 
 
@@ -67,6 +71,8 @@ class Wish:
     """Where every exchange with a provider is written to."""
     trust: FolderTrust | None = None
     """How the folder stands; None when nothing is known of it: nobody is asked, and nothing of it counts."""
+    titles: bool = False
+    """Whether a model may write the session's title (setting ``title_model``)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -88,6 +94,9 @@ class Runtime:
     """The model asked for on the command line or used last; None once it is chosen."""
     trust: FolderTrust | None = None
     """How the folder stands; None for the demo's own."""
+    sessions: SessionShelf | None = None
+    """All sessions on disk."""
+    titles: TitleWriter | None = None
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
@@ -218,7 +227,11 @@ class Runtime:
 
     async def aclose(self) -> None:
         """Stop what runs, write what is left, close connections."""
+        if self.titles is not None:
+            await self.titles.aclose()
         await self.session.aclose()
+        if self.sessions is not None:
+            self.sessions.close()
         if self.toolbox is not None:
             await self.toolbox.aclose()
         if self.journal is not None:
@@ -298,14 +311,28 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         observing=observing,
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
+        sessions=SessionShelf(paths, lambda: session.state, Retention.of(settings)),
     )
+    if wish.titles and settings.title_model is not None:
+        runtime.titles = title_writer(session, directory, paths, settings.title_model, cost_of)
     runtime.list_providers()
     directory.on_change = runtime.list_providers
     log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
     problems = [catalogue.problem] if catalogue.problem else []
     for warning in (*journal.warnings, *settings.warnings, *problems):
         session.notice(warning, NoticeLevel.WARNING)
+    if waiting := len(session.state.queued):
+        session.notice(waiting_words(waiting), NoticeLevel.WARNING)
     return runtime
+
+
+def waiting_words(count: int) -> str:
+    """What is said of prompts that an earlier run had not sent yet."""
+    prompts = "1 prompt was" if count == 1 else f"{count} prompts were"
+    return (
+        f"{prompts} waiting when the last run ended. Nothing is sent by itself: ask again (/retry) or send another"
+        " prompt to send what waits too, /unqueue puts it back into the prompt."
+    )
 
 
 def _select_mode(session: Session, wished: Mode) -> None:

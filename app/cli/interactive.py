@@ -5,6 +5,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ...providers.demo import DEMO_PROMPT
@@ -16,6 +17,7 @@ from ..trust import trust_of
 from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 from .headless import run_prompt
+from .prepared import Prepared
 from .progress import Progress
 from .run import final_line
 from .trust import home_of
@@ -34,6 +36,26 @@ def interactive_command(options: argparse.Namespace) -> int:
     has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not has_terminal and not from_make:
         raise SettingsError('there is no terminal here. Use patchbay run -p "..." for a prompt without a screen.')
+    prepare = partial(_prepared, options)
+    prepared = prepare(folder)
+    wish = Wish(
+        folder=folder,
+        model=options.model,
+        resume=options.resume,
+        session=options.session,
+        demo=options.demo or not has_terminal,
+        record=options.record,
+        trust=prepared.trust,
+        titles=has_terminal,
+    )
+    try:
+        return _show(wish, prepared, prepare) if has_terminal else _play_demo(prepared.settings, folder)
+    except DatabaseError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _prepared(options: argparse.Namespace, folder: Path) -> Prepared:
+    """What holds in a folder: how far it is trusted, and its settings. Raises ``SettingsError``."""
     trust = trust_of(
         folder, home=home_of(os.environ), state_folder=find_paths(os.environ).state_folder, once=options.trust
     )
@@ -48,26 +70,13 @@ def interactive_command(options: argparse.Namespace) -> int:
             config_file=options.config,
         )
 
-    settings = read_settings()
-    wish = Wish(
-        folder=folder,
-        model=options.model,
-        resume=options.resume,
-        session=options.session,
-        demo=options.demo or not has_terminal,
-        record=options.record,
-        trust=trust,
-    )
-    try:
-        return _show(settings, wish, read_settings) if has_terminal else _play_demo(settings, folder)
-    except DatabaseError as error:
-        raise SettingsError(str(error)) from None
+    return Prepared(trust=trust, read_settings=read_settings)
 
 
-def _show(settings: Settings, wish: Wish, read_settings: Callable[[], Settings]) -> int:
+def _show(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
     from .screen import run_screen  # brings Textual with it: nothing without a terminal may load it
 
-    return run_screen(settings, wish, read_settings)
+    return run_screen(wish, prepared, prepare)
 
 
 def _play_demo(settings: Settings, folder: Path) -> int:

@@ -1,29 +1,34 @@
-"""The full-screen application: wires a session to its user interface, and starts over when the demo is asked for."""
+"""The full-screen application: wires a session to its screen, and starts over for the demo or another session."""
 
 import asyncio
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from ...providers.demo import DEMO_PROMPT
 from ...providers.pricing import cost_of
 from ..settings import Settings, SettingsError
 from ..tui.actions import KeymapError
 from ..tui.app import PatchbayApp
-from ..tui.control import Ending, Preferences
+from ..tui.control import Ending, Leaving, Preferences
+from ..tui.sessions import OpenSession
 from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
+from .prepared import Prepared
 
 
-def run_screen(settings: Settings, wish: Wish, read_settings: Callable[[], Settings] | None = None) -> int:
+def run_screen(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
     """Show the screen until the person leaves; returns the exit code. Raises ``SettingsError``, ``DatabaseError``.
 
-    ``read_settings`` reads them anew, once the folder is trusted.
+    ``prepare`` says what holds in another folder, when a session of it is opened.
     """
-    return asyncio.run(_run(settings, wish, read_settings))
+    return asyncio.run(_run(wish, prepared, prepare))
 
 
-async def _run(settings: Settings, wish: Wish, read_settings: Callable[[], Settings] | None) -> int:
+async def _run(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
+    settings = prepared.settings
     while True:
         runtime = open_runtime(settings, wish)
         try:
@@ -33,15 +38,37 @@ async def _run(settings: Settings, wish: Wish, read_settings: Callable[[], Setti
         if runtime.demo:
             sys.stderr.write(f"The demo's project is in {runtime.session.folder}\n")
         match ending:
-            case Ending.RELOAD if read_settings is not None:
-                settings = read_settings()
+            case Ending.RELOAD:
+                settings = prepared.read_settings()
             case Ending.DEMO:
                 wish = Wish(folder=wish.folder, demo=True)
+            case OpenSession():
+                if not _same_folder(wish, ending):
+                    prepared = prepare(Path(ending.folder))
+                    settings = prepared.settings
+                wish = _other(wish, prepared, ending)
             case _:
                 return ExitCode.OK
 
 
-async def _show(settings: Settings, runtime: Runtime) -> Ending:
+def _same_folder(wish: Wish, opening: OpenSession) -> bool:
+    return not wish.demo and Path(opening.folder).resolve() == wish.folder.resolve()
+
+
+def _other(wish: Wish, prepared: Prepared, opening: OpenSession) -> Wish:
+    """The wish for another session: its own model, or for a new one the model in use."""
+    return replace(
+        wish,
+        folder=Path(opening.folder),
+        model=opening.model,
+        resume=False,
+        session=opening.session_id,
+        demo=False,
+        trust=prepared.trust,
+    )
+
+
+async def _show(settings: Settings, runtime: Runtime) -> Leaving:
     preferences = Preferences(
         theme=settings.theme,
         keys=settings.keys,

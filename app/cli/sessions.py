@@ -6,26 +6,26 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ...tools.safe_text import safe_line
 from ..engine import archive
 from ..engine.archive import Hit, SessionRow
-from ..engine.database import DatabaseError, connect, load_events
+from ..engine.archive_views import session_prompts
+from ..engine.database import DatabaseError, connect
+from ..engine.drafts import save_draft
 from ..engine.ids import new_id
-from ..engine.state import SessionState
-from ..engine.store import SessionStore
-from ..engine.transfer import TransferError, export_lines, import_lines
 from ..paths import find_paths
-from ..settings import SettingsError
+from ..settings import SettingsError, load_settings
 from .arguments import ExitCode, new_parser
 from .headless import to_json
+from .retention import Retention
+from .session_files import FileProblem, exported, read_session_file, write_new
 
 _TITLE_CHARACTERS = 60
 _DAY_S = 86_400
-KEPT_DAYS = 30
-"""How long a removed session can be brought back."""
 
 
 def sessions_command(words: Sequence[str]) -> int:
@@ -94,51 +94,79 @@ def _export(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return ExitCode.OK
     try:
-        _write_new(options.output, text, replace=options.force)
-    except FileExistsError:
-        raise SettingsError(f"{options.output} exists. Give another name, or --force.") from None
-    except OSError as error:
-        raise SettingsError(f"{options.output}: {error.strerror or error}.") from None
+        write_new(options.output, text, replace=options.force)
+    except FileProblem as problem:
+        force = " --force replaces it." if options.output.exists() and not options.force else ""
+        raise SettingsError(f"{problem}{force}") from None
     sys.stderr.write(f"Written: {options.output}\n")
     return ExitCode.OK
-
-
-def exported(connection: sqlite3.Connection, session: SessionRow, form: str) -> str:
-    """A session as text: ``jsonl``, ``markdown`` or ``html``."""
-    from .transcript_text import to_html, to_markdown
-
-    if form == "jsonl":
-        return "".join(f"{line}\n" for line in export_lines(connection, session.session_id))
-    events, _, _ = load_events(connection, session.session_id)
-    state = SessionStore(SessionState(session_id=session.session_id)).replay(events)
-    return (to_html if form == "html" else to_markdown)(state, session.title)
 
 
 def _import(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     for file in options.files:
         try:
-            with open(file, encoding="utf-8", errors="surrogatepass") as lines:
-                done = import_lines(connection, lines, new_id("session"), at=time.time())
-        except OSError as error:
-            raise SettingsError(f"{file}: {error.strerror or error}.") from None
-        except UnicodeDecodeError:
-            raise SettingsError(f"{file}: not UTF-8 text. Give a file made by `patchbay sessions export`.") from None
-        except TransferError as error:
-            raise SettingsError(f"{file}: {error}") from None
+            done = read_session_file(connection, file)
+        except FileProblem as problem:
+            raise SettingsError(str(problem)) from None
         left = f", {done.left_out} lines of another version left out" if done.left_out else ""
         sys.stdout.write(f"{done.session_id}  {safe_line(done.title)}  ({done.events} events{left})\n")
     return ExitCode.OK
 
 
 def _rm(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
-    now = time.time()
+    days = _retention().keep_removed_days
     for given in options.sessions:
         session = the_session(connection, given)
-        archive.remove(connection, session.session_id, at=now)
+        archive.remove(connection, session.session_id, at=time.time())
         sys.stdout.write(f"Removed {session.session_id}  {_title(session)}\n")
-    purged = archive.purge(connection, removed_before=now - KEPT_DAYS * _DAY_S)
-    note = f" {purged} removed earlier are gone now." if purged else ""
-    sys.stderr.write(f"`patchbay sessions restore ID` brings one back within {KEPT_DAYS} days.{note}\n")
+    sys.stderr.write(f"`patchbay sessions restore ID` brings one back{f' within {days} days' if days else ''}.\n")
+    return ExitCode.OK
+
+
+def _prune(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
+    """Delete for good what the settings no longer keep; with ``--dry-run`` only say what that is."""
+    given = {"keep_days": options.keep_days, "keep_removed_days": options.keep_removed_days}
+    retention = replace(_retention(), **{name: days for name, days in given.items() if days is not None})
+    paths, now = find_paths(os.environ), time.time()
+    rows = retention.purgeable(connection, paths, at=now)
+    purged: list[str] = [] if options.dry_run else retention.purge(connection, paths, at=now)
+    for row in rows:
+        if options.dry_run or row.session_id in purged:
+            done = "Would delete" if options.dry_run else "Deleted"
+            sys.stdout.write(f"{done} {row.session_id}  {_title(row)}\n")
+    if not rows:
+        sys.stderr.write(
+            f"Nothing to delete: removed sessions are kept {_days(retention.keep_removed_days)},"
+            f" others {_days(retention.keep_days)} after their last prompt ([sessions] in the settings).\n"
+        )
+    return ExitCode.OK
+
+
+def _retention() -> Retention:
+    """What the person's settings say. Raises ``SettingsError``."""
+    return Retention.of(load_settings(Path.cwd(), environ=os.environ))
+
+
+def _days(days: int) -> str:
+    return f"{days} days" if days else "for ever"
+
+
+def _fork(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
+    session = the_session(connection, options.session)
+    prompts = session_prompts(connection, session.session_id)
+    number: int | None = options.before
+    if number is not None and not 1 <= number <= len(prompts):
+        listed = "\n".join(f"  {place}  {_cut(each.text)}" for place, each in enumerate(prompts, 1))
+        raise SettingsError(f"there is no prompt {number} in {session.session_id}. There are:\n{listed}")
+    before = None if number is None else prompts[number - 1]
+    copy, now = new_id("session"), time.time()
+    archive.fork(
+        connection, session.session_id, copy, at=now, before_prompt=None if before is None else before.prompt_id
+    )
+    if before is not None:
+        save_draft(connection, copy, before.text, at=now)
+    sys.stdout.write(f"{copy}  {_title(session)}\n")
+    sys.stderr.write(f"`patchbay --resume {copy}` goes on with it.\n")
     return ExitCode.OK
 
 
@@ -206,12 +234,22 @@ def _table(rows: Sequence[SessionRow], now: float, *, folders: bool) -> list[str
 
 
 def _title(row: SessionRow) -> str:
-    title = " ".join(safe_line(row.title).split())
+    return _cut(row.title)
+
+
+def _cut(text: str) -> str:
+    title = " ".join(safe_line(text).split())
     return title if len(title) <= _TITLE_CHARACTERS else title[: _TITLE_CHARACTERS - 1] + "…"
 
 
 def _money(row: SessionRow) -> str:
-    known = f"${row.cost:.4f}" if row.cost else "free" if row.calls and not row.unknown_calls else ""
+    known = (
+        f"{'~' if row.estimated else ''}${row.cost:.4f}"
+        if row.cost
+        else "free"
+        if row.calls and not row.unknown_calls
+        else ""
+    )
     return f"{known} + ?" if known and row.unknown_calls else known or ("?" if row.unknown_calls else "-")
 
 
@@ -220,13 +258,6 @@ def _age(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return "now"
-
-
-def _write_new(file: Path, text: str, *, replace: bool) -> None:
-    """Write a file that others cannot read: it may hold prompts and code."""
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
-    with os.fdopen(os.open(file, flags, 0o600), "w", encoding="utf-8", errors="replace") as out:
-        out.write(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -259,11 +290,25 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--force", action="store_true", help="replace FILE when it exists")
     importing = add("import", "bring in sessions exported as jsonl, under new ids", _import)
     importing.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    removing = add("rm", f"remove sessions; they can be restored for {KEPT_DAYS} days", _rm)
+    removing = add("rm", "remove sessions; they can be restored until they are pruned", _rm)
     removing.add_argument("sessions", nargs="+", metavar="ID")
     restoring = add("restore", "bring removed sessions back", _restore)
     restoring.add_argument("sessions", nargs="+", metavar="ID")
+    pruning = add("prune", "delete for good what the settings no longer keep ([sessions]); the ledger stays", _prune)
+    pruning.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
+    pruning.add_argument("--keep-days", type=_whole, metavar="N", help="days after the last prompt; 0 for ever")
+    pruning.add_argument("--keep-removed-days", type=_whole, metavar="N", help="days after the removal; 0 for ever")
+    forking = add("fork", "copy a session, whole or up to a prompt", _fork)
+    forking.add_argument("session", metavar="ID")
+    forking.add_argument("--before", type=int, metavar="N", help="leave out prompt number N and all that follows")
     naming = add("rename", "give a session a name of your own; none takes it away", _rename)
     naming.add_argument("session", metavar="ID")
     naming.add_argument("name", nargs="*", metavar="WORD")
     return parser
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number

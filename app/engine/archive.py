@@ -7,17 +7,15 @@ Removing only marks a session; ``purge`` deletes what was marked long enough ago
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from .codec import encode, journal_text
-from .events import PromptSubmitted, SessionForked, SessionStarted, Stamped
+from .events import CostSource, PromptSubmitted, SessionForked, SessionStarted, Stamped, TitleProposed
+from .snippets import snippet
 
 _WORD = re.compile(r"\w+")
-_MARKS = "\x02", "\x03"
-"""Around a hit in a snippet while it is in the hands of SQLite."""
-_SNIPPET_WORDS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +34,14 @@ class SessionRow:
     cost: Decimal
     unknown_calls: int
     """Calls to models whose price nobody knows; not contained in ``cost``."""
+    messages: int = 0
+    """Prompts and answers with text."""
+    estimated: bool = False
+    """True when some of ``cost`` is an estimate."""
+    named: bool = False
+    """True when a person gave it its title."""
+    forked: bool = False
+    """True when it began as a copy of another session."""
     removed: bool = False
 
 
@@ -53,10 +59,20 @@ class Hit:
     """In how many messages of the session."""
 
 
+_OF_A_SESSION = (
+    ("events", "session_id"),
+    ("texts", "session_id"),
+    ("drafts", "session_id"),
+    ("snapshots", "session_id"),
+    ("sessions", "id"),
+)
+"""Tables that hold something of one session, and where its id stands; the ledger (``calls``) is not among them."""
+
 _ROW = """
     SELECT s.id, s.folder, coalesce(s.name, s.title, ''), coalesce(s.model, ''), s.created_at, s.updated_at,
-        (SELECT count(*) FROM texts t WHERE t.session_id = s.id AND t.kind = 'prompt'),
-        (SELECT json_group_array(json_array(c.cost, c.source)) FROM calls c WHERE c.session_id = s.id), s.removed_at
+        (SELECT json_array(count(*), sum(t.kind = 'prompt')) FROM texts t WHERE t.session_id = s.id),
+        (SELECT json_group_array(json_array(c.cost, c.source)) FROM calls c WHERE c.session_id = s.id),
+        s.removed_at, s.name, s.origin
     FROM sessions s
 """
 
@@ -103,12 +119,12 @@ def search(connection: sqlite3.Connection, text: str, *, folder: str | None = No
         """,  # noqa: S608 - only our own words are put in
         (query, *((folder,) if folder is not None else ()), limit),
     ).fetchall()
-    snippets = _snippets(connection, query, [int(row[1]) for row in rows])
+    bodies = _bodies(connection, [int(row[1]) for row in rows])
     sessions = _by_id(connection, [str(row[0]) for row in rows])
     hits = [
-        _hit(sessions[session_id], *snippets[place], hits=int(count))
+        _hit(sessions[session_id], *bodies[place], words, hits=int(count))
         for session_id, place, count in rows
-        if session_id in sessions and place in snippets
+        if session_id in sessions and place in bodies
     ]
     return [*_named(connection, words, {hit.session.session_id for hit in hits}, folder), *hits][:limit]
 
@@ -131,18 +147,47 @@ def restore(connection: sqlite3.Connection, session_id: str) -> None:
         connection.execute("UPDATE sessions SET removed_at = NULL WHERE id = ?", (session_id,))
 
 
-def purge(connection: sqlite3.Connection, *, removed_before: float, idle_before: float | None = None) -> int:
-    """Delete for good what was removed before a time, and what nobody used since another. Returns how many.
+def restore_last(connection: sqlite3.Connection) -> SessionRow | None:
+    """Bring back the session that was removed last; None when none is removed."""
+    found = connection.execute(
+        "SELECT id FROM sessions WHERE removed_at IS NOT NULL AND title IS NOT NULL ORDER BY removed_at DESC LIMIT 1"
+    ).fetchone()
+    if found is None:
+        return None
+    restore(connection, str(found[0]))
+    return find_session(connection, str(found[0]))[0]
+
+
+def purgeable(
+    connection: sqlite3.Connection,
+    *,
+    removed_before: float,
+    idle_before: float | None = None,
+    spared: Collection[str] = (),
+) -> list[SessionRow]:
+    """What ``purge`` would delete: removed before a time, or not used since another; never the ``spared`` ids."""
+    query = f"{_ROW} WHERE s.removed_at < ? OR s.updated_at < ? ORDER BY s.updated_at"
+    rows = map(_row, connection.execute(query, (removed_before, -1.0 if idle_before is None else idle_before)))
+    return [row for row in rows if row.session_id not in spared]
+
+
+def purge(
+    connection: sqlite3.Connection,
+    *,
+    removed_before: float,
+    idle_before: float | None = None,
+    spared: Collection[str] = (),
+) -> list[str]:
+    """Delete for good what ``purgeable`` lists, a session at a time so that nobody waits long. Returns their ids.
 
     The ledger keeps its rows: what was spent stays spent.
     """
-    query = "SELECT id FROM sessions WHERE removed_at < ? OR updated_at < ?"
-    ids = [str(row[0]) for row in connection.execute(query, (removed_before, idle_before or -1.0))]
-    with connection:
-        for session_id in ids:
-            for table, column in (("events", "session_id"), ("texts", "session_id"), ("sessions", "id")):
-                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (session_id,))  # noqa: S608
-    return len(ids)
+    doomed = purgeable(connection, removed_before=removed_before, idle_before=idle_before, spared=spared)
+    for row in doomed:
+        with connection:
+            for table, column in _OF_A_SESSION:
+                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (row.session_id,))  # noqa: S608
+    return [row.session_id for row in doomed]
 
 
 def fork(
@@ -164,8 +209,12 @@ def fork(
             (new_id, row[0], at, at, row[1] or "", row[2], row[3], source),
         )
         connection.execute(
-            "INSERT INTO events SELECT ?, seq, last_seq, at, type, body FROM events WHERE session_id = ? AND seq < ?",
-            (new_id, source, end),
+            "INSERT INTO events SELECT ?, seq, last_seq, at, type, body FROM events WHERE session_id = ? AND seq < ?"
+            # A prompt that waited when the copy ends is the source's to send.
+            " AND NOT (type = 'PromptQueued' AND json_extract(body, '$.prompt_id') NOT IN ("
+            "SELECT json_extract(body, '$.prompt_id') FROM events"
+            " WHERE session_id = ? AND seq < ? AND type = 'PromptSubmitted'))",
+            (new_id, source, end, source, end),
         )
         connection.execute(
             "INSERT INTO texts (session_id, seq, kind, body)"
@@ -188,16 +237,18 @@ def insert_event(connection: sqlite3.Connection, stamped: Stamped, last_seq: int
 
 def session_facts(events: Iterable[Stamped]) -> tuple[str, str]:
     """Folder and title of a journal that has no row of its own (yet)."""
-    folder, title = "", ""
+    folder, title, proposed = "", "", ""
     for stamped in events:
         match stamped.event:
             case SessionStarted(folder=found):
                 folder = folder or found
             case PromptSubmitted(text=text):
                 title = title or text[:200]
+            case TitleProposed(title=text):
+                proposed = text
             case _:
                 continue
-    return folder, title
+    return folder, (proposed or title) if title else ""
 
 
 def _prompt_seq(connection: sqlite3.Connection, session_id: str, prompt_id: str | None) -> int:
@@ -213,14 +264,10 @@ def _prompt_seq(connection: sqlite3.Connection, session_id: str, prompt_id: str 
     return int(row[0])
 
 
-def _snippets(connection: sqlite3.Connection, query: str, places: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Kind and marked text around the words, by place."""
+def _bodies(connection: sqlite3.Connection, places: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Kind and text, by place."""
     listed = ", ".join(map(str, places))
-    rows = connection.execute(
-        f"SELECT found.rowid, t.kind, snippet(found, 0, ?, ?, '…', {_SNIPPET_WORDS})"  # noqa: S608
-        f" FROM found JOIN texts t ON t.id = found.rowid WHERE found MATCH ? AND found.rowid IN ({listed})",
-        (*_MARKS, query),
-    )
+    rows = connection.execute(f"SELECT id, kind, body FROM texts WHERE id IN ({listed})")  # noqa: S608 - numbers
     return {int(place): (str(kind), str(text)) for place, kind, text in rows}
 
 
@@ -243,22 +290,14 @@ def _named(connection: sqlite3.Connection, words: Sequence[str], known: set[str]
     ]
 
 
-def _hit(session: SessionRow, kind: str, marked: str, *, hits: int) -> Hit:
-    """A hit with the marks of its snippet as positions."""
-    snippet, marks, start = "", list[tuple[int, int]](), 0
-    for piece in re.split(f"([{''.join(_MARKS)}])", " ".join(marked.split(" "))):
-        match piece:
-            case "\x02":
-                start = len(snippet)
-            case "\x03":
-                marks.append((start, len(snippet)))
-            case _:
-                snippet += piece
-    return Hit(session=session, snippet=snippet, marks=tuple(marks), kind=kind, hits=hits)
+def _hit(session: SessionRow, kind: str, body: str, words: Sequence[str], *, hits: int) -> Hit:
+    shown = snippet(body, words)
+    return Hit(session=session, snippet=shown.text, marks=shown.marks, kind=kind, hits=hits)
 
 
 def _row(row: Sequence[object]) -> SessionRow:
-    session_id, folder, title, model, created, updated, prompts, calls, removed = row
+    session_id, folder, title, model, created, updated, texts, calls, removed, name, origin = row
+    messages, prompts = json.loads(str(texts))
     priced: list[list[str | None]] = json.loads(str(calls))
     return SessionRow(
         session_id=str(session_id),
@@ -267,9 +306,13 @@ def _row(row: Sequence[object]) -> SessionRow:
         model=str(model),
         created_at=float(str(created)),
         updated_at=float(str(updated)),
-        prompts=int(str(prompts)),
+        prompts=int(prompts or 0),
         calls=len(priced),
         cost=sum((Decimal(cost) for cost, _ in priced if cost is not None), Decimal(0)),
         unknown_calls=sum(cost is None for cost, _ in priced),
+        messages=int(messages),
+        estimated=any(cost is not None and source == CostSource.ESTIMATED for cost, source in priced),
+        named=name is not None,
+        forked=str(origin or "").startswith("session"),
         removed=removed is not None,
     )

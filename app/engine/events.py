@@ -287,6 +287,21 @@ class CallPriced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TitleProposed:
+    """A model wrote a title for the session. A name that a person gave it stands above it."""
+
+    title: str
+    ref: ModelRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptsWithdrawn:
+    """Prompts that waited were taken back by the person before they were sent."""
+
+    prompt_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProvidersListed:
     """What can be used now. Not journalled: it is found anew by every process."""
 
@@ -354,6 +369,8 @@ SessionEvent: TypeAlias = (
     | SideCallStarted
     | CallPriced
     | NoticePosted
+    | TitleProposed
+    | PromptsWithdrawn
     | ProvidersListed
     | FilesRestored
     | Rewound

@@ -32,6 +32,7 @@ from .events import (
     ProvidersListed,
     SessionStarted,
     Stamped,
+    TitleProposed,
     ToolActivity,
 )
 from .fault_points import reached
@@ -270,6 +271,11 @@ def _write(connection: sqlite3.Connection, row: _Row) -> int:
             )
         case ModelSelected():
             connection.execute("UPDATE sessions SET model = ? WHERE id = ?", (str(event.model.ref), stamped.session_id))
+        case TitleProposed():
+            connection.execute(
+                "UPDATE sessions SET title = ? WHERE id = ? AND title IS NOT NULL",
+                (redact_registered(storable(event.title)), stamped.session_id),
+            )
         case CallPriced():
             _write_call(connection, stamped, event)
         case _:

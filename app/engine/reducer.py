@@ -17,6 +17,7 @@ from .events import (
     NoticePosted,
     PromptQueued,
     PromptSubmitted,
+    PromptsWithdrawn,
     ProviderActivity,
     ProvidersListed,
     RequestStarted,
@@ -26,6 +27,7 @@ from .events import (
     SessionStarted,
     SideCallStarted,
     Stamped,
+    TitleProposed,
     ToolActivity,
     TurnEnded,
     TurnStarted,
@@ -47,11 +49,11 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return reduce_response(state, event, at)
         case ToolActivity():
             return reduce_tool(state, event, at)
-        case SessionStarted() | SessionForked():
+        case SessionStarted() | SessionForked() | TitleProposed():
             return _began(state, stamped)
         case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded():
             return _selected(state, event, at)
-        case PromptQueued() | PromptSubmitted():
+        case PromptQueued() | PromptSubmitted() | PromptsWithdrawn():
             return _prompted(state, event, at)
         case TurnStarted() | TurnEnded():
             return _turn_moved(state, event, at)
@@ -91,7 +93,9 @@ def with_entry(state: SessionState, entry: Entry, *, tools: int = 0) -> SessionS
 
 
 def _began(state: SessionState, stamped: Stamped) -> SessionState:
-    """A session starts, or goes on from a copy, whose cost stays with the session it comes from."""
+    """A session starts, gets a title, or goes on from a copy, whose cost stays with the session it comes from."""
+    if isinstance(stamped.event, TitleProposed):
+        return replace(state, title=stamped.event.title, revisions=bumped(state, status=1))
     if isinstance(stamped.event, SessionStarted):
         folder = stamped.event.folder
         return replace(state, session_id=stamped.session_id, folder=folder, revisions=bumped(state, status=1))
@@ -115,8 +119,11 @@ def _selected(
     return with_entry(state, SwitchEntry(ref=event.model.ref, at=at)) if switched else state
 
 
-def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted, at: float) -> SessionState:
-    """A prompt waits, or becomes part of the conversation and takes the reviews since the last one with it."""
+def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted | PromptsWithdrawn, at: float) -> SessionState:
+    """A prompt waits, no longer does, or becomes part of the conversation with the reviews since the last one."""
+    if isinstance(event, PromptsWithdrawn):
+        kept = tuple(entry for entry in state.queued if entry.prompt_id not in event.prompt_ids)
+        return replace(state, queued=kept, revisions=bumped(state, chat=1, status=1))
     if isinstance(event, PromptQueued):
         entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, attachments=event.attachments)
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))

@@ -23,6 +23,7 @@ from .events import (
     NoticePosted,
     PromptQueued,
     PromptSubmitted,
+    PromptsWithdrawn,
     ProviderActivity,
     ReviewVerdict,
     ToolActivity,
@@ -37,7 +38,7 @@ from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
 from .side_call import unfinished_side_calls
-from .state import SessionState
+from .state import PromptEntry, SessionState
 from .verify import Verifier, VerifyRules
 from .verify_events import VerifyEnded, VerifyOutcome
 
@@ -120,15 +121,16 @@ class Session:
         if not text.strip():
             return
         prompt_id = new_id("prompt")
-        if self.busy:
+        if self.busy or self.state.queued:  # what waited since an earlier run goes first, in its order
             self.bus.publish(PromptQueued(prompt_id=prompt_id, text=text, attachments=attachments))
-            return
-        self.bus.publish(PromptSubmitted(prompt_id=prompt_id, text=text, attachments=attachments))
-        self._start()
+        else:
+            self.bus.publish(PromptSubmitted(prompt_id=prompt_id, text=text, attachments=attachments))
+        if not self.busy:
+            self._start()
 
     def retry(self) -> bool:
-        """Ask for the missing or broken answer again. False when there is nothing to retry or a turn runs."""
-        if self.busy or not needs_answer(self.state):
+        """Ask for the missing or broken answer again, and send what waits. False when there is nothing to do (yet)."""
+        if self.busy or not (self.state.queued or needs_answer(self.state)):
             return False
         self._start()
         return True
@@ -142,6 +144,13 @@ class Session:
             return "A turn runs: stop it first (Esc), or wait for its end."
         self._start(self._verify(rounds))
         return ""
+
+    def withdraw(self) -> tuple[PromptEntry, ...]:
+        """Take back the prompts that wait and were not sent yet; returns them, oldest first."""
+        queued = self.state.queued
+        if queued:
+            self.bus.publish(PromptsWithdrawn(prompt_ids=tuple(entry.prompt_id for entry in queued)))
+        return queued
 
     def cancel(self) -> bool:
         """Stop what runs: the stream is closed, tools are killed, the history stays valid. False when idle."""
@@ -229,10 +238,11 @@ class Session:
         if self.busy:
             work.close()
             return "A turn runs: stop it first (Esc), or wait for its end."
+        waited = self.state.queued  # since an earlier run: nothing is sent before the person says so
         try:
             return await self._restoring.run(work)
         finally:
-            if self.state.queued and not self._closing and not self.busy:
+            if self.state.queued != waited and not self._closing and not self.busy:
                 self._start()
 
     def notice(self, message: str, level: NoticeLevel = NoticeLevel.INFO) -> None:

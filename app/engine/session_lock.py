@@ -45,3 +45,22 @@ class SessionLock:
             self._file.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def held_sessions(folder: Path) -> frozenset[str]:
+    """The ids of sessions that some process, this one too, has open now; empty where nothing can be locked."""
+    return frozenset(file.stem for file in folder.glob("*.lock") if _held(file))
+
+
+def _held(file: Path) -> bool:
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

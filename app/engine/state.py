@@ -275,6 +275,8 @@ class SessionState:
 
     session_id: str = ""
     folder: str = ""
+    title: str = ""
+    """What a model called the session; empty when none did."""
     transcript: tuple[Entry, ...] = ()
     answer: AnswerEntry | None = None
     """The open response, if one streams."""

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+from ...providers.redact import redact
 from .archive import insert_event, session_facts
-from .codec import decode_event
+from .codec import TAG, decode_event, journal_text
 from .events import ModelSelected, ProvidersListed, Stamped
 from .searchable import SearchableTexts, storable
 
@@ -45,12 +46,13 @@ def export_lines(connection: sqlite3.Connection, session_id: str) -> Iterator[st
         raise KeyError(session_id)
     names = ("folder", "title", "name", "model", "created_at", "updated_at")
     head = {"format": FORMAT, "version": VERSION, "id": session_id, **dict(zip(names, row, strict=True))}
-    yield json.dumps(head, ensure_ascii=False)
+    yield json.dumps(_redacted(head), ensure_ascii=False)
     rows = connection.execute(
         "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? ORDER BY seq", (session_id,)
     )
     for seq, last_seq, at, body in rows:
-        yield f'{{"seq":{seq},"last_seq":{last_seq},"at":{at!r},"event":{body}}}'
+        event = journal_text(_redacted(json.loads(body)))
+        yield f'{{"seq":{seq},"last_seq":{last_seq},"at":{at!r},"event":{event}}}'
 
 
 def import_lines(connection: sqlite3.Connection, lines: Iterable[str], new_id: str, *, at: float) -> Imported:
@@ -84,6 +86,20 @@ def import_lines(connection: sqlite3.Connection, lines: Iterable[str], new_id: s
                     "INSERT INTO texts (session_id, seq, kind, body) VALUES (?, ?, ?, ?)", (new_id, seq, kind, text)
                 )
     return Imported(session_id=new_id, title=title, events=len(stamps), left_out=left_out)
+
+
+def _redacted(value: Any) -> Any:
+    """The same JSON without keys in its texts, those that only look like one too: the file may go anywhere."""
+    match value:
+        case str():
+            return redact(value)
+        case list():
+            return [_redacted(item) for item in cast("list[Any]", value)]
+        case dict():
+            items = cast("dict[str, Any]", value).items()
+            return {name: item if name == TAG else _redacted(item) for name, item in items}
+        case _:
+            return value
 
 
 def _text(value: object) -> str | None:

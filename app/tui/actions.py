@@ -21,7 +21,7 @@ from textual.keys import Keys
 from textual.widgets import TextArea
 
 Context: TypeAlias = Literal[
-    "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "trust", "switcher"
+    "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "trust", "switcher", "sessions"
 ]
 """Where an action works: everywhere, or while that part of the screen has the focus."""
 
@@ -36,6 +36,7 @@ CONTEXT_TITLES: Mapping[Context, str] = {
     "hunk": "Lines of a hunk, while you write them",
     "tools": "Tool log",
     "switcher": "Model switcher",
+    "sessions": "Session browser",
 }
 
 
@@ -116,6 +117,9 @@ ACTIONS: tuple[Action, ...] = (
         argument="[rounds]",
         hint="verify",
     ),
+    Action(id="session.show_sessions", title="Sessions", keys=("alt+s",), slash="sessions", hint="sessions"),
+    Action(id="session.new_session", title="Begin a new session here", slash="new"),
+    Action(id="session.take_back", title="Take back prompts that wait", keys=("alt+u",), slash="unqueue"),
     Action(id="view.next_pane", title="Next pane", keys=("tab",), hint="panes", show=True),
     Action(id="view.previous_pane", title="Previous pane", keys=("shift+tab",)),
     Action(id="view.show_chat", title="Go to the chat", keys=("alt+1",), hint="chat"),
@@ -207,6 +211,27 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="switcher.up", title="Previous model", keys=("up",), context="switcher"),
     Action(id="switcher.page_down", title="A page down", keys=("pagedown",), context="switcher"),
     Action(id="switcher.page_up", title="A page up", keys=("pageup",), context="switcher"),
+    Action(id="sessions.open", title="Open the session", keys=("enter",), context="sessions", hint="open", show=True),
+    Action(
+        id="sessions.switch_focus",
+        title="Filter, or the keys of the list",
+        keys=("tab",),
+        context="sessions",
+        hint="list",
+    ),
+    Action(id="sessions.rename", title="Give it a name", keys=("r",), context="sessions", hint="rename"),
+    Action(id="sessions.remove", title="Remove it", keys=("d", "delete"), context="sessions", hint="remove"),
+    Action(id="sessions.restore", title="Take the last removal back", keys=("u",), context="sessions", hint="undo"),
+    Action(id="sessions.fork", title="Fork it, whole or at a prompt", keys=("f",), context="sessions", hint="fork"),
+    Action(id="sessions.export", title="Export to a file", keys=("e",), context="sessions", hint="export"),
+    Action(id="sessions.bring_in", title="Import a file", keys=("i",), context="sessions", hint="import"),
+    Action(id="sessions.begin", title="A new session", keys=("n",), context="sessions", hint="new"),
+    Action(id="sessions.filter", title="Filter and search", keys=("slash",), context="sessions", hint="search"),
+    Action(id="sessions.leave", title="Back", keys=("escape",), context="sessions", hint="back", show=True),
+    Action(id="sessions.down", title="Next session", keys=("down",), context="sessions"),
+    Action(id="sessions.up", title="Previous session", keys=("up",), context="sessions"),
+    Action(id="sessions.page_down", title="A page down", keys=("pagedown",), context="sessions"),
+    Action(id="sessions.page_up", title="A page up", keys=("pageup",), context="sessions"),
 )
 """Every action, in the order of the key help."""
 
@@ -288,6 +313,8 @@ _NAMED_KEYS: Mapping[str, str] = {
     "escape": "Esc",
     "pageup": "PgUp",
     "pagedown": "PgDn",
+    "delete": "Del",
+    "slash": "/",
     "left_curly_bracket": "{",
     "right_curly_bracket": "}",
     "up": "↑",
@@ -302,6 +329,7 @@ def key_label(key: str) -> str:
     return "+".join([*(modifier.title() for modifier in modifiers), label])
 
 
+_MODAL: frozenset[Context] = frozenset({"switcher", "sessions"})
 _DEFAULT = {action.id: action for action in ACTIONS}
 _MODIFIERS = frozenset({"ctrl", "alt", "shift", "super"})
 _SPECIAL_KEYS = frozenset(key.value.rpartition("+")[2] for key in Keys if not key.value.startswith("<"))
@@ -326,11 +354,11 @@ _EDITING_KEYS = frozenset(
 
 
 def _together(one: Context, other: Context) -> bool:
-    """Whether two contexts can get the same key press. The switcher is modal: nothing works beside it."""
+    """Whether two contexts can get the same key press. Nothing works beside a modal screen."""
     return (
         one == other
         or {one, other} == {"diff", "review"}
-        or ("global" in (one, other) and "switcher" not in (one, other))
+        or ("global" in (one, other) and _MODAL.isdisjoint((one, other)))
     )
 
 

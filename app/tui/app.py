@@ -9,14 +9,14 @@ from textual.command import Provider
 from ..engine.ledger import CostOf
 from .actions import ActionTable
 from .commands import ActionCommands
-from .control import Control, Ending, Preferences
+from .control import Control, Leaving, Preferences
 from .main_screen import MainScreen
 from .terminal_keys import release_alt_digits
 from .themes import DEFAULT_THEME, own_themes, role_defaults, style_sheets
 from .transcript.palette import ASCII_SIGNS, UNICODE_SIGNS
 
 
-class PatchbayApp(App[Ending]):
+class PatchbayApp(App[Leaving]):
     """One session on screen; ``run`` returns why it was left."""
 
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ActionCommands}

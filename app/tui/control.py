@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from ...providers.base import Exchange, ModelRef
 from ..engine.session import Session
 from ..engine.spending_report import LedgerReader
 from ..trust import FolderTrust
+from .sessions import OpenSession, Sessions
 
 
 class Ending(Enum):
@@ -20,6 +21,10 @@ class Ending(Enum):
     """The person asked for the demo from the first screen."""
     RELOAD = "reload"
     """The folder is trusted now: begin again with its settings."""
+
+
+Leaving: TypeAlias = Ending | OpenSession
+"""Why the user interface was left, or for what."""
 
 
 class Exchanges(Protocol):
@@ -50,6 +55,11 @@ class Control(Protocol):
     @property
     def ledger(self) -> LedgerReader:
         """What was used and paid, in this session and all others."""
+        ...
+
+    @property
+    def sessions(self) -> Sessions | None:
+        """All sessions on disk; None where there are none (the demo)."""
         ...
 
     async def start(self) -> str:

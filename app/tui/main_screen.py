@@ -30,7 +30,7 @@ from .panes.diff import DiffPane
 from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
-from .restoring_screen import RestoringScreen
+from .sessions_screen import SessionsScreen
 from .themes import next_theme
 from .transcript.palette import Signs
 from .verifying_screen import VerifyingScreen
@@ -56,7 +56,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(VerifyingScreen, RestoringScreen):
+class MainScreen(VerifyingScreen, SessionsScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]

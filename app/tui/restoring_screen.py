@@ -33,7 +33,8 @@ class RestoringScreen(PanesScreen):
     def _chosen(self, choice: RewindChoice | None) -> None:
         self._prompt.focus()
         if choice is not None:
-            self.run_worker(partial(self._rewind, choice), group="restore")
+            work = self._fork_here if choice.fork else self._rewind
+            self.run_worker(partial(work, choice), group="restore")
 
     async def _undo(self) -> None:
         self._warn(await self._session.undo())
@@ -44,9 +45,15 @@ class RestoringScreen(PanesScreen):
     async def _rewind(self, choice: RewindChoice) -> None:
         problem = await self._session.rewind(choice.prompt_id, files=choice.files, conversation=choice.conversation)
         self._warn(problem)
-        prompt = self._prompt
-        if choice.conversation and not problem and not prompt.text.strip():
+        prompt, written = self._prompt, self._prompt.text.strip()
+        if choice.conversation and not problem and not written:
             prompt.replace_all(choice.text)  # to be edited and sent again; what was being written stays
+        elif choice.edit and not problem:
+            prompt.replace_all(f"{choice.text}\n\n{written}")
+
+    async def _fork_here(self, choice: RewindChoice) -> None:
+        """Go on in a copy of the session up to a prompt."""
+        raise NotImplementedError
 
     def _warn(self, problem: str) -> None:
         if problem:

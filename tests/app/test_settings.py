@@ -394,3 +394,14 @@ def test_the_failover_chain_is_a_list_of_models_or_one(desk: Desk) -> None:
 def test_a_failover_chain_names_provider_and_model(desk: Desk) -> None:
     with pytest.raises(SettingsError, match=r"fallback.*'qwen3' is no model reference: write provider/model"):
         desk.user('fallback = ["qwen3"]').load()
+
+
+def test_the_title_model_is_a_provider_and_a_model(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('title_model = "ollama/tiny:1b"\n[sessions]\nkeep_days = 90\n')
+    settings = load_settings(tmp_path, environ={}, config_file=file)
+    assert settings.title_model == "ollama/tiny:1b"
+    assert (settings.sessions.keep_days, settings.sessions.keep_removed_days) == (90, 30)
+    file.write_text('title_model = "tiny"\n')
+    with pytest.raises(SettingsError, match="title_model"):
+        load_settings(tmp_path, environ={}, config_file=file)

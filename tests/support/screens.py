@@ -18,6 +18,8 @@ from support.sessions import cost_of, model, until
 class Panel:
     """A ``Control`` over a session: its models are given, nothing is looked for."""
 
+    sessions = None
+
     def __init__(self, session: Session, *models: ModelInfo, problem: str = "") -> None:
         self.session = session
         self.models = {str(each.ref): each for each in (models or (model(),))}

@@ -13,7 +13,7 @@ from ..transcript.rows import elide
 
 
 class Header(Widget):
-    """``patchbay  ~/src/shop  main  untrusted`` and, at the right, the first prompt. ``home`` is shortened to ``~``."""
+    """``patchbay  ~/src/shop  main  untrusted`` and, at the right, the title. ``home`` is shortened to ``~``."""
 
     def __init__(self, *, home: Path | None = None, signs: Signs = UNICODE_SIGNS, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -22,6 +22,7 @@ class Header(Widget):
         self._folder = ""
         self._branch = ""
         self._title = ""
+        self._name = ""
         self._remark = ""
 
     def show_branch(self, branch: str) -> None:
@@ -34,13 +35,19 @@ class Header(Widget):
         self._remark = remark
         self.refresh()
 
+    def show_name(self, name: str) -> None:
+        """What the person called the session: it stands above every other title. Empty for no name."""
+        self._name = safe_line(name)
+        self.refresh()
+
     def sync(self, state: SessionState) -> None:
-        """Follow the session's folder and first prompt."""
+        """Follow the session's folder and its title, which is the first prompt until a model wrote one."""
         folder = safe_line(short_path(state.folder, self._home))
-        if not self._title or folder != self._folder:
+        title = safe_line(state.title)
+        if not self._title or folder != self._folder or (title and title != self._title):
             first = next((entry.text for entry in state.transcript if isinstance(entry, PromptEntry)), "")
             self._folder = folder
-            self._title = safe_line(first.strip().partition("\n")[0])
+            self._title = title or safe_line(first.strip().partition("\n")[0])
             self.refresh()
 
     def render(self) -> Content:
@@ -50,7 +57,7 @@ class Header(Widget):
         place = elide(self._folder, max(8, width - 12 - words - 2), self._signs.more)
         used = 12 + cell_len(place) + words
         room = width - used - 4
-        title = elide(self._title, room, self._signs.more) if room > 8 else ""
+        title = elide(self._name or self._title, room, self._signs.more) if room > 8 else ""
         gap = " " * max(0, width - used - cell_len(title) - 1)
         return Content.assemble(
             (" patchbay  ", "bold $accent"),

@@ -42,6 +42,10 @@ class RewindChoice:
     """The prompt, to be edited and sent again."""
     files: bool
     conversation: bool
+    fork: bool = False
+    """Nothing is rewound: a copy of the session up to the prompt is wanted."""
+    edit: bool = False
+    """The prompt is to be edited and sent again, whatever stands in the prompt now."""
 
 
 class RewindScreen(ModalScreen[RewindChoice | None]):
@@ -50,6 +54,8 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", "Leave", show=False, priority=True),
         Binding("tab,space", "next_mode", "What", show=False, priority=True),
+        Binding("e", "edit", "Edit and send again", show=False, priority=True),
+        Binding("f", "fork", "Fork", show=False, priority=True),
         Binding("d", "compare", "Differences", show=False, priority=True),
     ]
 
@@ -71,7 +77,7 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
             with VerticalScroll(id="rewind-view"):
                 yield Static(markup=False, id="rewind-files")
             yield Static(
-                "Enter rewind   Tab what   d differences of kept files   ↑ ↓ prompt   Esc leave it as it is",
+                "Enter rewind  e edit and resend  f fork  Tab what  d compare  Esc back",
                 classes="dialog-keys",
                 markup=False,
             )
@@ -110,11 +116,29 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
     @on(OptionList.OptionSelected)
     def choose(self) -> None:
         """Do it."""
+        files, conversation, _ = _MODES[self._mode]
+        self._choose(files=files, conversation=conversation)
+
+    def action_edit(self) -> None:
+        """Rewind the conversation, and the files if that is chosen, and give the prompt to be edited."""
+        self._choose(files=_MODES[self._mode][0], conversation=True, edit=True)
+
+    def action_fork(self) -> None:
+        """Leave this session as it is and go on in a copy of it."""
+        self._choose(files=False, conversation=False, fork=True)
+
+    def _choose(self, *, files: bool, conversation: bool, fork: bool = False, edit: bool = False) -> None:
         entry = self._entry
         if entry is not None:
-            files, conversation, _ = _MODES[self._mode]
             self.dismiss(
-                RewindChoice(prompt_id=entry.prompt_id, text=entry.text, files=files, conversation=conversation)
+                RewindChoice(
+                    prompt_id=entry.prompt_id,
+                    text=entry.text,
+                    files=files,
+                    conversation=conversation,
+                    fork=fork,
+                    edit=edit,
+                )
             )
 
     def action_leave(self) -> None:

@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 import pytest
 
 from patchbay.app.cli import main
-from patchbay.app.cli.transcript_text import to_html, to_markdown
+from patchbay.app.cli.transcript_html import to_html
+from patchbay.app.cli.transcript_text import to_markdown
 from patchbay.app.engine.database import connect
 from patchbay.app.paths import find_paths
 from support.journals import written_session
@@ -127,3 +128,41 @@ def test_the_database_is_untouched_by_reading(database, capsys):
     before = connect(database).execute("SELECT count(*) FROM events").fetchone()
     run(capsys, "export", "abc", "--format", "html")
     assert connect(database).execute("SELECT count(*) FROM events").fetchone() == before
+
+
+def test_a_session_is_forked_before_a_prompt_by_number(database, capsys):
+    written_session(database, "session-abc", prompts=3)
+    code, out, err = run(capsys, "fork", "abc", "--before", "3")
+    assert code == 0
+    copy = out.split()[0]
+    assert f"--resume {copy}" in err
+    rows = {row["id"]: row for row in json.loads(run(capsys, "list", "--all", "--json")[1])["sessions"]}
+    assert (rows["session-abc"]["prompts"], rows[copy]["prompts"]) == (3, 2)
+    code, _, err = run(capsys, "fork", "abc", "--before", "7")
+    assert code == 2
+    assert "2  Question 1 about the harbour" in err
+    assert run(capsys, "fork", "abc")[0] == 0
+
+
+def test_pruning_says_what_it_would_do_and_leaves_the_ledger(database, capsys):
+    written_session(database, "session-abc")
+    written_session(database, "session-new", started=4_000_000_000.0)
+    assert "kept 30 days" in run(capsys, "prune")[2]
+    assert run(capsys, "prune", "--keep-days", "9", "--dry-run")[1].startswith("Would delete session-abc")
+    assert "session-abc" in run(capsys, "list", "--all")[1]
+    assert run(capsys, "prune", "--keep-days", "9")[1].startswith("Deleted session-abc")
+    assert "session-abc" not in run(capsys, "list", "--all")[1]
+    assert connect(database).execute("SELECT count(*) FROM calls WHERE session_id = 'session-abc'").fetchone()[0] == 2
+    assert run(capsys, "prune", "--keep-days", "-1")[0] == 2
+
+
+def test_the_settings_say_how_long_sessions_are_kept(database, capsys, own_home):
+    written_session(database, "session-abc")
+    config = own_home / ".config/patchbay/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text("[sessions]\nkeep_days = 9\n")
+    assert "session-abc" in run(capsys, "prune", "--dry-run")[1]
+    config.write_text("[sessions]\nkeep_days = -1\n")
+    code, _, err = run(capsys, "prune", "--dry-run")
+    assert code == 2
+    assert "sessions.keep_days" in err

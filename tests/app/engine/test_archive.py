@@ -92,8 +92,9 @@ def test_a_removed_session_is_nowhere_until_it_is_restored(database):
     archive.restore(connection, "session-a")
     assert latest_session(connection, "/a") == "session-a"
     archive.remove(connection, "session-a", at=5.0)
-    assert archive.purge(connection, removed_before=5.0) == 0
-    assert archive.purge(connection, removed_before=5.1) == 1
+    assert archive.purge(connection, removed_before=5.0) == []
+    assert archive.purge(connection, removed_before=5.1, spared={"session-a"}) == []
+    assert archive.purge(connection, removed_before=5.1) == ["session-a"]
     assert archive.find_session(connection, "session-a") == []
     assert connection.execute("SELECT count(*) FROM calls").fetchone()[0] == 2, "what was spent stays spent"
     assert connection.execute("SELECT count(*) FROM events").fetchone()[0] == 0

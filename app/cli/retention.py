@@ -1,0 +1,41 @@
+"""How long sessions are kept (settings ``[sessions]``), and the purge that follows from it."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from ..engine import archive
+from ..engine.archive import SessionRow
+from ..engine.session_lock import held_sessions
+from ..paths import Paths
+from ..settings import Settings
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """Days since the last prompt, and since the removal, after which a session is purged; 0 keeps it for ever."""
+
+    keep_days: int = 0
+    keep_removed_days: int = 30
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Retention":
+        """What the settings say."""
+        return cls(keep_days=settings.sessions.keep_days, keep_removed_days=settings.sessions.keep_removed_days)
+
+    def purgeable(self, connection: sqlite3.Connection, paths: Paths, *, at: float) -> list[SessionRow]:
+        """What a purge at this time (epoch seconds) would delete. Raises ``sqlite3.Error``."""
+        removed, idle = self._before(at)
+        return archive.purgeable(
+            connection, removed_before=removed, idle_before=idle, spared=held_sessions(paths.locks)
+        )
+
+    def purge(self, connection: sqlite3.Connection, paths: Paths, *, at: float) -> list[str]:
+        """Delete for good what is no longer kept and not open anywhere; returns the ids. Raises ``sqlite3.Error``."""
+        removed, idle = self._before(at)
+        return archive.purge(connection, removed_before=removed, idle_before=idle, spared=held_sessions(paths.locks))
+
+    def _before(self, at: float) -> tuple[float, float | None]:
+        removed = at - self.keep_removed_days * DAY_S if self.keep_removed_days else -1.0
+        return removed, at - self.keep_days * DAY_S if self.keep_days else None

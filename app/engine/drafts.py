@@ -1,0 +1,29 @@
+"""What stands unsent in a prompt, kept on disk until it is sent, so that neither a crash nor a switch loses it."""
+
+import sqlite3
+
+from ...providers.redact import redact_registered
+from .searchable import storable
+from .state import PromptEntry, SessionState
+
+
+def save_draft(connection: sqlite3.Connection, session_id: str, text: str, *, at: float) -> None:
+    """Keep the text as the session's draft; blank text means that there is none. Raises ``sqlite3.Error``."""
+    with connection:
+        if text.strip():
+            connection.execute(
+                "INSERT OR REPLACE INTO drafts (session_id, at, text) VALUES (?, ?, ?)",
+                (session_id, at, redact_registered(storable(text))),
+            )
+        else:
+            connection.execute("DELETE FROM drafts WHERE session_id = ?", (session_id,))
+
+
+def load_draft(connection: sqlite3.Connection, state: SessionState) -> str:
+    """The session's draft, unless it was sent after it was kept (the process died in between); empty when none."""
+    row = connection.execute("SELECT at, text FROM drafts WHERE session_id = ?", (state.session_id,)).fetchone()
+    if row is None:
+        return ""
+    at, text = float(row[0]), str(row[1])
+    sent = [entry for entry in (*state.transcript, *state.queued) if isinstance(entry, PromptEntry)]
+    return "" if any(entry.at >= at and entry.text.strip() == text.strip() for entry in sent) else text

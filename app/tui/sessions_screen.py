@@ -1,0 +1,139 @@
+"""The sessions of the main screen: the browser, a new one, forks, drafts, and prompts that wait."""
+
+import time
+from functools import partial
+from typing import cast
+
+from textual.app import App
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from ..engine.state import PromptEntry
+from .actions import ActionTable
+from .control import Control, Leaving
+from .restoring_screen import RestoringScreen
+from .sessions import OpenSession, Sessions, SessionsError
+from .transcript.palette import Signs
+from .widgets.header import Header
+from .widgets.rewind import RewindChoice
+from .widgets.session_browser import SessionBrowser
+
+DRAFT_S = 0.4
+"""How long nothing must be typed before what stands in the prompt is kept on disk."""
+_AGAIN_S = 10.0
+"""A second ``/new`` within this time stops the turn."""
+
+
+class SessionsScreen(RestoringScreen):
+    """A screen that can leave its session for another one, and loses nothing that was typed."""
+
+    table: ActionTable
+    _control: Control
+    _signs: Signs
+    _draft_timer: Timer | None = None
+    _draft: str = ""
+    _draft_kept: str = ""
+    _leaving_asked: float = 0.0
+
+    def on_mount(self) -> None:
+        """Bring back what stood unsent, show the session's name, and delete what is no longer kept."""
+        if (sessions := self._control.sessions) is not None:
+            self.run_worker(partial(self._take_up, sessions), group="sessions-begin")
+
+    async def _take_up(self, sessions: Sessions) -> None:
+        try:
+            draft = await sessions.draft()
+            if draft and not self._prompt.text:
+                self._draft_kept = draft
+                self._prompt.replace_all(draft)
+            self.query_one(Header).show_name(await sessions.name())
+            await sessions.tidy()
+        except SessionsError:
+            return  # a session in memory has none of this, and has said so itself
+
+    # ---- drafts
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Keep what stands in the prompt once the person pauses; at once when it was sent or wiped out."""
+        if event.text_area is not self._prompt:
+            return
+        if self._draft_timer is not None:
+            self._draft_timer.stop()
+        self._draft = event.text_area.text
+        if not self._draft:
+            self._keep_draft()
+        else:
+            self._draft_timer = self.set_timer(DRAFT_S, self._keep_draft)
+
+    def on_unmount(self) -> None:
+        """Keep what stands in the prompt when the screen goes away."""
+        self._keep_draft()
+
+    def _keep_draft(self) -> None:
+        sessions = self._control.sessions
+        if sessions is not None and self._draft != self._draft_kept:
+            self._draft_kept = self._draft
+            sessions.keep_draft(self._draft)
+
+    # ---- prompts that wait
+
+    def action_take_back(self) -> None:
+        """Put prompts that were not sent yet back into the prompt, before what is being written."""
+        texts = [entry.text for entry in self._session.withdraw()]
+        if not texts:
+            self.notify("No prompt waits.", timeout=3, markup=False)
+            return
+        written = self._prompt.text
+        self._prompt.replace_all("\n\n".join([*texts, *([written] if written.strip() else [])]))
+        self._prompt.focus()
+
+    # ---- other sessions
+
+    def action_show_sessions(self) -> None:
+        """The session browser."""
+        if (sessions := self._control.sessions) is None:
+            self._warn("There are no sessions on disk here.")
+            return
+        browser = SessionBrowser(
+            sessions,
+            self.table,
+            folder=self._session.state.folder,
+            busy=lambda: self._session.busy,
+            renamed=self.query_one(Header).show_name,
+            signs=self._signs,
+        )
+        cast("App[object]", self.app).push_screen(browser, self._opened)
+
+    def _opened(self, choice: OpenSession | None) -> None:
+        self._prompt.focus()
+        if choice is not None:
+            self._leave_for(choice)
+
+    def action_new_session(self) -> None:
+        """Begin a new session in this folder with this model; a running turn is asked about first."""
+        now = time.monotonic()
+        if self._session.busy and now - self._leaving_asked > _AGAIN_S:
+            self._leaving_asked = now
+            self._warn("A turn runs. /new again stops it and begins anew; what was done is kept.")
+            return
+        self._leave_for(OpenSession(folder=self._session.state.folder))
+
+    def _leave_for(self, choice: OpenSession) -> None:
+        if choice.session_id is None and (model := self._session.state.model) is not None:
+            choice = OpenSession(folder=choice.folder, model=str(model.ref))
+        self._keep_draft()
+        cast("App[Leaving]", self.app).exit(choice)
+
+    async def _fork_here(self, choice: RewindChoice) -> None:
+        """Open a copy of this session up to a prompt, which stands unsent in it."""
+        sessions = self._control.sessions
+        if sessions is None:
+            self._warn("There are no sessions on disk here: nothing can be forked.")
+            return
+        prompt = PromptEntry(prompt_id=choice.prompt_id, text=choice.text, at=0.0)
+        try:
+            copy = await sessions.fork(sessions.current, prompt)
+        except SessionsError as error:
+            self._warn(str(error))
+            return
+        self._leave_for(OpenSession(folder=self._session.state.folder, session_id=copy))
