@@ -37,6 +37,7 @@ from .config_file import (
     interpolate,
     read_config_file,
 )
+from .engine.context import DEFAULT_COMPACT_AT
 from .folder_config import PROJECT_SETTINGS, FolderConfig, look_at
 from .paths import find_paths, project_config
 
@@ -183,6 +184,10 @@ class FileTables(BaseModel):
     ascii: bool = False
     """Only signs that every terminal has."""
     step_limit: int = Field(default=DEFAULT_STEP_LIMIT, ge=1)
+    auto_compact: bool = True
+    """Whether room is made in the model's window before a request would not fit, and when it did not."""
+    compact_at: Annotated[float, BeforeValidator(_json), Field(gt=0.2, le=1)] = DEFAULT_COMPACT_AT
+    """The share of the window from which it is made."""
 
     @field_validator("fallback")
     @classmethod

@@ -32,6 +32,7 @@ from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
+from ..engine.compacting import Compacting
 from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
@@ -271,6 +272,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         durable=None if journal.recorder is None else journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
+        compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
     )
     session = Session(journal.bus, parts)
     _select_mode(session, settings.mode)

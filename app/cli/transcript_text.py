@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from ...tools.safe_text import safe_line, safe_text
+from ..engine.compaction_words import compaction_line
 from ..engine.state import (
     AnswerEntry,
+    CompactionEntry,
     Entry,
     NoticeEntry,
     PromptEntry,
@@ -100,6 +102,8 @@ def _markdown_entry(entry: Entry, runs: dict[str, ToolRun]) -> Iterator[str]:
             yield f"*{safe_line(entry.message)}*"
         case SwitchEntry():
             yield f"*From here on: {safe_line(str(entry.ref))}*"
+        case CompactionEntry(compacted=compacted):
+            yield f"*{safe_line(compaction_line(compacted))}*"
 
 
 def _markdown_part(part: object, runs: dict[str, ToolRun]) -> Iterator[str]:
@@ -138,6 +142,8 @@ def _html_entry(entry: Entry, runs: dict[str, ToolRun], render: Render) -> Itera
             yield "</section>"
         case NoticeEntry():
             yield f'<p class="notice">{html.escape(safe_line(entry.message))}</p>'
+        case CompactionEntry(compacted=compacted):
+            yield f'<p class="notice">{html.escape(safe_line(compaction_line(compacted)))}</p>'
         case SwitchEntry():
             yield f'<p class="notice">From here on: {html.escape(safe_line(str(entry.ref)))}</p>'
 

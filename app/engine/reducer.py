@@ -6,6 +6,7 @@ from typing import assert_never
 from ...providers.events import Usage
 from .events import (
     CallPriced,
+    Compacted,
     CostSource,
     EffortSelected,
     FilesRestored,
@@ -31,6 +32,7 @@ from .events import (
     TurnStarted,
 )
 from .reduce_answer import reduce_response
+from .reduce_compaction import compacted
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reviews import review_note, reviewed
@@ -63,6 +65,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
         case FilesRestored() | Rewound():
             return put_back(state, event, at)
+        case Compacted():
+            return compacted(state, event, at)
         case _:
             assert_never(event)
 
@@ -151,6 +155,7 @@ def _request_started(state: SessionState, event: RequestStarted, at: float) -> S
         dialect=event.dialect,
         started_at=at,
         estimated_input_tokens=event.estimated_input_tokens,
+        weight=event.weight,
     )
     return replace(state, answer=answer, retry=None, revisions=bumped(state, chat=1, status=1))
 
@@ -174,7 +179,7 @@ def _call_priced(state: SessionState, event: CallPriced) -> SessionState:
     for position in range(len(transcript) - 1, -1, -1):
         entry = transcript[position]
         if isinstance(entry, AnswerEntry) and entry.request_id == event.request_id:
-            priced = replace(entry, cost=event.cost, usage=event.usage)
+            priced = replace(entry, cost=event.cost, usage=event.usage, usage_estimated=event.usage_estimated)
             return replace(state, transcript=(*transcript[:position], priced, *transcript[position + 1 :]))
     return state
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from ...providers.base import ModelInfo
 from ...providers.events import ErrorKind, ResponseError
-from ...providers.messages import Effort
+from ...providers.messages import ChatRequest, Effort
 from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome, ToolEvent
 from .bus import MessageBus
 from .closing import closing_events
+from .compacting import Compacting
 from .events import (
     Attachment,
     EffortSelected,
@@ -53,6 +54,8 @@ class Parts:
     """What is tried again, and which model goes on instead."""
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     """What tools did to files, and the way back."""
+    compacting: Compacting = field(default_factory=Compacting)
+    """When room is made in the model's window."""
 
 
 class Session:
@@ -79,6 +82,7 @@ class Session:
                 step_limit=parts.step_limit,
                 recovery=parts.recovery,
                 checkpoints=parts.checkpoints,
+                compacting=parts.compacting,
             ),
         )
 
@@ -125,6 +129,24 @@ class Session:
             return False
         self._turn.cancel()
         return True
+
+    def compact(self, focus: str = "") -> str:
+        """Let a summary stand for the older part of the conversation. Returns why that cannot be.
+
+        It runs like a turn: it can be cancelled, and prompts that are sent meanwhile wait for its end.
+        """
+        if self.busy:
+            return "A turn runs, and makes room by itself when it must: wait for its end, or stop it (Esc)."
+        if self.state.model is None:
+            return "No model is selected."
+        self._turn = asyncio.create_task(self._runner.compact(focus), name="compact")
+        self._turn.add_done_callback(self._ended)
+        return ""
+
+    def next_request(self) -> ChatRequest | None:
+        """The request as it would be sent now; None without a model."""
+        model = self.state.model
+        return None if model is None else self._runner.next_request(model)
 
     def select_model(self, model: ModelInfo, dialect: str) -> None:
         """Let another model answer from the next request on, also in mid-turn."""

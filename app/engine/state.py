@@ -16,7 +16,16 @@ from ...providers.events import InvalidArguments, JsonObject, ResponseError, Sto
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
-from .events import Attachment, Cost, HunkReviewed, InstructionFile, NoticeLevel, RetryScheduled, SideCallStarted
+from .events import (
+    Attachment,
+    Compacted,
+    Cost,
+    HunkReviewed,
+    InstructionFile,
+    NoticeLevel,
+    RetryScheduled,
+    SideCallStarted,
+)
 
 
 class StreamText:
@@ -127,10 +136,14 @@ class AnswerEntry:
     dialect: str
     started_at: float
     estimated_input_tokens: int = 0
+    weight: int = 0
+    """The size of the request as ``token_estimate`` counts it; 0 when it is not known."""
     parts: tuple[AnswerPart, ...] = ()
     first_token_at: float | None = None
     ended_at: float | None = None
     usage: Usage = field(default_factory=Usage)
+    usage_estimated: bool = False
+    """True when the server did not count (all of) ``usage``."""
     cost: Cost | None = None
     stop_reason: StopReason | None = None
     error: ResponseError | None = None
@@ -157,7 +170,15 @@ class SwitchEntry:
     at: float
 
 
-Entry: TypeAlias = PromptEntry | AnswerEntry | NoticeEntry | SwitchEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionEntry:
+    """From here on a summary stands for the older part of what is above. ``sent`` says what is still sent."""
+
+    compacted: Compacted
+    at: float
+
+
+Entry: TypeAlias = PromptEntry | AnswerEntry | NoticeEntry | SwitchEntry | CompactionEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
