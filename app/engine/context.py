@@ -101,7 +101,8 @@ def wanted_output(model: ModelInfo) -> int | None:
     """
     if model.price is None or not model.price.free or model.context_window is None:
         return None
-    return model.context_window // 4
+    quarter = model.context_window // 4
+    return quarter if model.max_output is None else min(quarter, model.max_output)
 
 
 def output_limit(model: ModelInfo, wanted: int | None, tokens: int, *, counted: bool) -> int | None:
