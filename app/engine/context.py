@@ -7,6 +7,7 @@ this model's tokens were found to differ from ours.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 
 from ...providers.base import ModelInfo, ModelRef
 from .state import AnswerEntry, SessionState
@@ -62,7 +63,8 @@ def calibration(state: SessionState, ref: ModelRef) -> Calibration:
     weight, tokens = newest
     rate = _between(tokens / weight, _RATES)
     other = next((each for each in counts if abs(each[0] - weight) >= _LEARNING_STEP), None)
-    marginal = rate if other is None else (tokens - other[1]) / (weight - other[0])
+    # A first count is mostly one of rules and tools, of which a template makes more or less: half of it is believed.
+    marginal = sqrt(rate) if other is None else (tokens - other[1]) / (weight - other[0])
     return Calibration(
         rate=rate, marginal=_between(marginal, _MARGINAL_RATES), base_weight=weight, base_tokens=round(rate * weight)
     )

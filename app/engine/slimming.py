@@ -12,7 +12,7 @@ from ...providers.events import JsonObject
 from ...providers.messages import ToolSpec
 from .token_estimate import text_weight, tools_weight
 
-TOOLS_SHARE = 0.3
+TOOLS_SHARE = 0.35
 """The share of a window that the descriptions of tools may take."""
 RULES_SHARE = 0.15
 SHORT_RULES = """\

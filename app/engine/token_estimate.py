@@ -28,7 +28,9 @@ IMAGE_WEIGHT = 1300
 """An image of usual size; providers differ by size and model."""
 MESSAGE_WEIGHT = 5
 """What a chat template puts around a message."""
-TOOL_WEIGHT = 14
+TOOLS_WEIGHT = 80
+"""What a chat template says of tools before it lists them."""
+TOOL_WEIGHT = 20
 """The JSON around a tool's name, description and parameters."""
 CALL_WEIGHT = 16
 """The JSON around a call's name and arguments."""
@@ -71,7 +73,8 @@ def request_weight(request: ChatRequest) -> int:
 
 def tools_weight(tools: Iterable[ToolSpec]) -> int:
     """About how many tokens the descriptions of tools are."""
-    return sum(tool_weight(tool) for tool in tools)
+    weights = [tool_weight(tool) for tool in tools]
+    return sum(weights) + (TOOLS_WEIGHT if weights else 0)
 
 
 def tool_weight(tool: ToolSpec) -> int:

@@ -326,7 +326,7 @@ async def test_the_meter_learns_from_what_the_server_counts():
         estimates.append(session._runner._room.tokens(session.state, session.state.model))
         await session.wait_idle()
     off = [abs(estimate / counted - 1) for estimate, counted in zip(estimates, server.sizes, strict=True)]
-    assert off[0] > 0.2 and max(off[1:]) < 0.01
+    assert off[0] > 0.2 and max(off[1:]) < 0.1 and max(off[2:]) < 0.03, off
     assert calibration(session.state, session.state.model.ref).counted
 
 
