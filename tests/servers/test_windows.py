@@ -68,7 +68,7 @@ async def test_a_run_of_three_small_windows_completes_by_compaction_and_says_so(
 
 
 async def test_a_hopeless_run_is_stopped_with_what_helps(small: RealServer, tmp_path: Path) -> None:
-    session, recording = session_on(small, tmp_path, window=512)
+    session, _recording = session_on(small, tmp_path, window=512)
     session.submit(PROSE * 60)
     assert await session.wait_idle() is TurnOutcome.FAILED
     failed = session.state.transcript[-1]

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -139,7 +140,7 @@ async def test_between_two_compactions_what_was_sent_keeps_every_byte():
     session, recording, provider = session_with(Server(2000))
     await ask(session, *(f"prompt {n}. {LONG}" for n in range(12)))
     turns = [request.messages for request in provider.requests if not is_summary(request)]
-    kept = sum(later[: len(earlier)] == earlier for earlier, later in zip(turns, turns[1:], strict=False))
+    kept = sum(later[: len(earlier)] == earlier for earlier, later in pairwise(turns))
     assert kept == len(turns) - 1 - len(recording.of(Compacted))
 
 
@@ -284,7 +285,7 @@ async def test_no_room_is_made_when_the_person_does_not_want_it():
 
 
 async def test_rewinding_to_before_a_compaction_brings_everything_back():
-    session, recording, provider = session_with(Server(2000))
+    session, recording, _provider = session_with(Server(2000))
     await ask(session, *(f"prompt {n}. {LONG}" for n in range(5)))
     (done, *_) = recording.of(Compacted)
     prompts = [entry.prompt_id for entry in session.state.transcript if isinstance(entry, PromptEntry)]
@@ -319,7 +320,7 @@ async def test_a_replayed_journal_gives_the_same_requests():
 
 async def test_the_meter_learns_from_what_the_server_counts():
     server = Server(50_000, factor=1.37)
-    session, recording, _ = session_with(server, window=50_000)
+    session, _recording, _ = session_with(server, window=50_000)
     estimates = []
     for number in range(6):
         session.submit(f"prompt {number}. {LONG}")
