@@ -43,6 +43,7 @@ from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
+from .attaching import PersonAttaching
 from .opening import Journal, open_journal
 from .watch import Watch, remarks
 
@@ -83,6 +84,8 @@ class Runtime:
     """The model asked for on the command line or used last; None once it is chosen."""
     trust: FolderTrust | None = None
     """How the folder stands; None for the demo's own."""
+    attaching: PersonAttaching | None = None
+    """Reads the files that a prompt mentions."""
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
@@ -286,6 +289,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
+        attaching=PersonAttaching(toolbox.for_person),
     )
     runtime.list_providers()
     directory.on_change = runtime.list_providers

@@ -15,6 +15,7 @@ from ...providers.messages import (
     UserBlock,
     UserMessage,
 )
+from .attached import attached_blocks
 from .state import (
     AnswerEntry,
     AnswerPart,
@@ -47,7 +48,8 @@ def history(state: SessionState) -> tuple[Message, ...]:
     for entry in state.transcript:
         match entry:
             case PromptEntry():
-                messages.append(UserMessage(blocks=(*_notes([*notes, entry.note]), TextBlock(text=entry.text))))
+                before = (*_notes([*notes, entry.note]), *attached_blocks(entry.attachments))
+                messages.append(UserMessage(blocks=(*before, TextBlock(text=entry.text))))
                 notes = []
             case NoticeEntry(note=note) if note:
                 notes.append(note)

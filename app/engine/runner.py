@@ -25,6 +25,7 @@ from ...providers.events import (
 from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
+from .attached import with_instructions, without_images
 from .bus import MessageBus
 from .closing import closing_events, not_finished
 from .events import (
@@ -296,10 +297,12 @@ class TurnRunner:
             self._told = prepared.changes
         except ProviderConfigError as error:
             provider, problem = None, str(error)
+        if model.vision is False:
+            messages = without_images(messages, str(model.ref))
         request = ChatRequest(
             model=model.ref.model,
             messages=messages,
-            system=RULES,
+            system=with_instructions(RULES, self._state.instructions, model.context_window),
             system_tail=surroundings(Path(self._state.folder), date.fromtimestamp(self._bus.now))
             + mode_note(self._state.mode),
             tools=self._tools,

@@ -19,6 +19,7 @@ from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, PromptEntry, SessionState
 from ..trust import Standing
 from .actions import ActionTable, Context, bindings, key_label
+from .attaching_screen import AttachingScreen
 from .bridge import Bridge
 from .control import Control, Ending, Preferences
 from .effort import choose_effort
@@ -30,7 +31,6 @@ from .panes.diff import DiffPane
 from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
-from .restoring_screen import RestoringScreen
 from .spending import cost_report, token_report
 from .themes import next_theme
 from .transcript.palette import Signs
@@ -54,7 +54,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(RestoringScreen):
+class MainScreen(AttachingScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -188,8 +188,7 @@ class MainScreen(RestoringScreen):
             self.notify(self._problem or "No model is connected yet.", severity="warning", markup=False)
             self._prompt.replace_all(text)
         else:
-            self._session.submit(text)
-            self._view("chat").jump_to_end()
+            self._send(text)
 
     def _run_command(self, action_id: str, argument: str, name: str) -> None:
         match action_id, argument:

@@ -1,0 +1,42 @@
+"""What goes along with a prompt: it is read first, then the prompt is sent; prompts keep their order."""
+
+import asyncio
+
+from ..engine.attached import Gathered
+from ..engine.events import NoticeLevel
+from .control import Preferences
+from .restoring_screen import RestoringScreen
+
+
+class AttachingScreen(RestoringScreen):
+    """A screen whose prompt may name files."""
+
+    _preferences: Preferences
+    _sending: asyncio.Lock | None = None
+
+    def _send(self, text: str) -> None:
+        """Send a prompt with what it mentions. Nothing that goes wrong with a file keeps the prompt back."""
+        waiting = self._sending is not None and self._sending.locked()
+        if self._preferences.attaching is None or ("@" not in text and not waiting):
+            self._session.submit(text)
+            self._view("chat").jump_to_end()
+        else:
+            self.run_worker(self._send_with_files(text), group="send")
+
+    async def _send_with_files(self, text: str) -> None:
+        self._sending = self._sending or asyncio.Lock()
+        async with self._sending:
+            gathered = await self._gathered(text)
+        for remark in gathered.remarks:
+            self._session.notice(remark, NoticeLevel.WARNING)
+        self._session.submit(text, gathered.attachments)
+        self._view("chat").jump_to_end()
+
+    async def _gathered(self, text: str) -> Gathered:
+        attaching = self._preferences.attaching
+        if attaching is None:
+            return Gathered()
+        try:
+            return await attaching.gather(text, self._session.state.model)
+        except Exception as error:  # a fault in reading a file must not cost the prompt
+            return Gathered(remarks=(f"No file went along: {type(error).__name__}: {error}",))
