@@ -44,6 +44,7 @@ from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
 from .attaching import PersonAttaching
+from .instructing import follow_trust
 from .opening import Journal, open_journal
 from .watch import Watch, remarks
 
@@ -263,8 +264,6 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         checkpoints=checkpoints,
         confinement=Confinement(_trust(wish), given=wish.allow),
     )
-    if wish.trust is not None:
-        wish.trust.on_change = lambda: toolbox.confine(_trust(wish))
     parts = Parts(
         directory=directory,
         toolbox=toolbox,
@@ -277,6 +276,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     )
     session = Session(journal.bus, parts)
     _select_mode(session, settings.mode)
+    follow_trust(session, None if wish.demo else wish.trust, environ, confine=lambda: toolbox.confine(_trust(wish)))
     runtime = Runtime(
         session=session,
         directory=directory,

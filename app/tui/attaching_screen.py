@@ -4,6 +4,7 @@ import asyncio
 
 from ..engine.attached import Gathered
 from ..engine.events import NoticeLevel
+from ..instructions import report, withheld_names
 from .control import Preferences
 from .restoring_screen import RestoringScreen
 
@@ -13,6 +14,10 @@ class AttachingScreen(RestoringScreen):
 
     _preferences: Preferences
     _sending: asyncio.Lock | None = None
+
+    def action_show_instructions(self) -> None:
+        """What the model is told by AGENTS.md files, as a notice."""
+        self._session.notice(report(self._session.state.instructions, withheld_names(self._preferences.trust)))
 
     def _send(self, text: str) -> None:
         """Send a prompt with what it mentions. Nothing that goes wrong with a file keeps the prompt back."""
