@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _START = r"(?<![^\s(\[{<\"'`,;:=—–])@"
-_MENTION = re.compile(rf'{_START}(?:"(?P<quoted>[^"\n]*[^"\s][^"\n]*)"|(?P<plain>(?:\\.|[^\s\\"])(?:\\.|[^\s\\])*))')
+_MENTION = re.compile(
+    rf'{_START}(?:"(?P<quoted>[^"\n]*[^"\s][^"\n]*)(?:"|(?=\n|\Z))|(?P<plain>(?:\\.|[^\s\\"])(?:\\.|[^\s\\])*))'
+)
 _RANGE = re.compile(r"(?::(?P<a>\d{1,9})(?:-(?P<b>\d{0,9})|:\d{1,9})?|#L(?P<c>\d{1,9})(?:-L?(?P<d>\d{1,9}))?)\Z")
 _AFTER_QUOTE = re.compile(r":(?P<a>\d{1,9})(?:-(?P<b>\d{0,9}))?(?![\w])")
 _TRAILING = "\"'`.,;:!?)]}>*_"

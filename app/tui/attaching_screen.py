@@ -1,10 +1,17 @@
 """What goes along with a prompt: it is read first, then the prompt is sent; prompts keep their order."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import cast
 
+from textual.app import App
+
+from ...providers.messages import Effort
+from ...tools.base import Mode
 from ..engine.attached import Gathered
 from ..engine.events import NoticeLevel
 from ..instructions import report, withheld_names
+from .completing import PathSource
 from .control import Preferences
 from .restoring_screen import RestoringScreen
 
@@ -14,6 +21,27 @@ class AttachingScreen(RestoringScreen):
 
     _preferences: Preferences
     _sending: asyncio.Lock | None = None
+
+    def _path_source(self) -> PathSource | None:
+        """The files that the prompt can mention."""
+        attaching = self._preferences.attaching
+        return None if attaching is None else PathSource(attaching.files)
+
+    def _argument_values(self, action_id: str) -> Sequence[str]:
+        """What a slash command takes, for its completion."""
+        match action_id:
+            case "session.switch_model":
+                return [str(model.ref) for status in self._session.state.providers for model in status.models]
+            case "view.next_theme":
+                return sorted(
+                    theme for theme in cast("App[object]", self.app).available_themes if theme.startswith("patchbay")
+                )
+            case "session.next_effort":
+                return [effort.value for effort in Effort]
+            case "session.next_mode":
+                return [mode.value for mode in Mode]
+            case _:
+                return ()
 
     def action_show_instructions(self) -> None:
         """What the model is told by AGENTS.md files, as a notice."""

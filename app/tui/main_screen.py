@@ -40,7 +40,8 @@ from .widgets.exchange import show_exchange
 from .widgets.header import Header
 from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
-from .widgets.prompt import Prompt, PromptBox
+from .widgets.prompt import Prompt
+from .widgets.prompt_box import PromptBox
 from .widgets.provider_switcher import ProviderSwitcher
 from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
@@ -97,12 +98,10 @@ class MainScreen(AttachingScreen):
         yield TodoList(key=key_label(fold_keys[0]) if fold_keys else "", signs=self._signs, id="todos")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield PromptBox(
-            Prompt(
-                self.table,
-                history=read_history(history) if history else (),
-                remember=self._remember,
-                id="prompt",
-            ),
+            Prompt(history=read_history(history) if history else (), remember=self._remember, id="prompt"),
+            self.table,
+            files=self._path_source(),
+            values=self._argument_values,
             id="prompt-box",
         )
         yield CostBar(self._cost_of, signs=self._signs, id="bar")
