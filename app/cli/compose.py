@@ -44,6 +44,8 @@ from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
+from .attaching import PersonAttaching
+from .instructing import follow_trust
 from .opening import Journal, open_journal
 from .watch import Watch, remarks
 
@@ -84,6 +86,8 @@ class Runtime:
     """The model asked for on the command line or used last; None once it is chosen."""
     trust: FolderTrust | None = None
     """How the folder stands; None for the demo's own."""
+    attaching: PersonAttaching | None = None
+    """Reads the files that a prompt mentions."""
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
@@ -261,8 +265,6 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         checkpoints=checkpoints,
         confinement=Confinement(_trust(wish), given=wish.allow),
     )
-    if wish.trust is not None:
-        wish.trust.on_change = lambda: toolbox.confine(_trust(wish))
     parts = Parts(
         directory=directory,
         toolbox=toolbox,
@@ -276,6 +278,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     )
     session = Session(journal.bus, parts)
     _select_mode(session, settings.mode)
+    follow_trust(session, None if wish.demo else wish.trust, environ, confine=lambda: toolbox.confine(_trust(wish)))
     runtime = Runtime(
         session=session,
         directory=directory,
@@ -288,6 +291,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         exchanges=log,
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
+        attaching=PersonAttaching(toolbox.for_person),
     )
     runtime.list_providers()
     directory.on_change = runtime.list_providers

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...providers.messages import ChatRequest, TextBlock, UserMessage
-from .history import attachment_text, cut_middle
+from .attached import attached_blocks
+from .history import cut_middle
 from .state import AnswerEntry, Entry, PromptEntry, TextPart, ToolCallPart, ToolRun
 
 SUMMARY_RULES = """\
@@ -34,9 +35,8 @@ def told(entries: Iterable[Entry], runs: Mapping[str, ToolRun]) -> list[str]:
     for entry in entries:
         match entry:
             case PromptEntry():
-                files = [
-                    cut_middle(attachment_text(each), _RESULT_CHARACTERS) for each in entry.attachments if each.text
-                ]
+                blocks = attached_blocks(entry.attachments)
+                files = [cut_middle(each.text, _RESULT_CHARACTERS) for each in blocks if isinstance(each, TextBlock)]
                 texts.append("\n".join(["[user]", *files, cut_middle(entry.text, _PROMPT_CHARACTERS)]))
             case AnswerEntry():
                 lines = [line for part in entry.parts for line in _part(part, runs)]

@@ -1,7 +1,7 @@
 """What the window of the next request is filled with, part by part and file by file. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -11,7 +11,6 @@ from ...providers.messages import (
     AssistantMessage,
     ChatRequest,
     Message,
-    TextBlock,
     ThinkingBlock,
     ToolCallBlock,
     ToolResultMessage,
@@ -135,29 +134,33 @@ def _part_of(block: AssistantBlock) -> Part:
 
 
 def _attachment_blocks(state: SessionState) -> frozenset[UserBlock]:
-    return frozenset(block for _, block in _attachments(state) if isinstance(block, TextBlock) or block)
+    return frozenset(block for _, blocks in _attachments(state) for block in blocks)
 
 
-def _attachments(state: SessionState) -> Iterator[tuple[str, UserBlock]]:
+def _attachments(state: SessionState) -> Iterator[tuple[str, tuple[UserBlock, ...]]]:
     """What goes along with the prompts that are sent, under its name."""
     chosen = sent(state.transcript)
     shortened = {each.subject: each.characters for each in chosen.compacted.shortened} if chosen.compacted else {}
     for at in chosen.positions:
         entry = state.transcript[at]
         if isinstance(entry, PromptEntry):
-            for attachment, block in zip(entry.attachments, attached(entry, shortened), strict=True):
+            for number, attachment in enumerate(entry.attachments):
+                only = {f"{entry.prompt_id}/0": shortened.get(f"{entry.prompt_id}/{number}", len(attachment.text))}
                 command = attachment.kind is AttachmentKind.COMMAND
-                yield f"! {attachment.source}" if command else attachment.source, block
+                blocks = attached(replace(entry, attachments=(attachment,)), only)
+                yield f"! {attachment.source}" if command else attachment.source, blocks
 
 
 def _items(state: SessionState, request: ChatRequest) -> Iterator[tuple[Part, str, float]]:
     """Each instruction and each file, with its weight; a file that was read more than once is one row."""
+    system = text_weight(request.whole_system)
+    whole = sum(text_weight(each.text) for each in state.instructions)
+    share = min(1.0, 0.9 * system / whole) if whole else 0.0  # long ones go along in part only
     for each in state.instructions:
-        if each.text in request.whole_system:
-            yield Part.INSTRUCTIONS, each.path, text_weight(each.text)
+        yield Part.INSTRUCTIONS, each.path, share * text_weight(each.text)
     costs: dict[str, float] = {}
-    for name, block in _attachments(state):
-        costs[name] = costs.get(name, 0.0) + block_weight(block)
+    for name, blocks in _attachments(state):
+        costs[name] = costs.get(name, 0.0) + sum(map(block_weight, blocks))
     paths = _read_paths(request)
     for message in request.messages:
         if isinstance(message, ToolResultMessage) and message.name == _READING and not message.is_error:

@@ -1,13 +1,12 @@
 """The conversation as a model gets it, derived from the transcript. Pure."""
 
-import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ...providers.events import ResponseError, StopReason
 from ...providers.messages import (
     AssistantBlock,
     AssistantMessage,
-    ImageBlock,
     Message,
     ServerBlock,
     TextBlock,
@@ -17,7 +16,7 @@ from ...providers.messages import (
     UserBlock,
     UserMessage,
 )
-from .events import Attachment, AttachmentKind
+from .attached import attached_blocks
 from .sent import sent
 from .state import (
     AnswerEntry,
@@ -81,24 +80,9 @@ def summary_text(summary: str) -> str:
 
 def attached(entry: PromptEntry, shortened: Mapping[str, int]) -> tuple[UserBlock, ...]:
     """What goes along with a prompt, as blocks."""
-    return tuple(
-        _attachment(each, shortened.get(f"{entry.prompt_id}/{number}")) for number, each in enumerate(entry.attachments)
-    )
-
-
-def _attachment(attachment: Attachment, characters: int | None) -> UserBlock:
-    if attachment.kind is AttachmentKind.IMAGE:
-        return ImageBlock(media_type=attachment.media_type, data_base64=attachment.data_base64)
-    return TextBlock(text=attachment_text(attachment, characters))
-
-
-def attachment_text(attachment: Attachment, characters: int | None = None) -> str:
-    """A file, folder or output as the model reads it."""
-    lines = "" if attachment.first_line is None else f" lines={attachment.first_line}-{attachment.last_line or ''}"
-    kind = attachment.kind.value
-    return (
-        f"<patchbay-{kind} source={json.dumps(attachment.source, ensure_ascii=False)}{lines}>\n"
-        f"{cut_middle(attachment.text, characters)}\n</patchbay-{kind}>\n"
+    return attached_blocks(
+        replace(each, text=cut_middle(each.text, shortened.get(f"{entry.prompt_id}/{number}")))
+        for number, each in enumerate(entry.attachments)
     )
 
 

@@ -25,6 +25,7 @@ from ...providers.events import (
 from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
+from .attached import with_instructions, without_images
 from .bus import MessageBus
 from .closing import closing_events, not_finished
 from .compacting import Compacting, MakingRoom
@@ -346,20 +347,23 @@ class TurnRunner:
     def _built(self, state: SessionState, model: ModelInfo) -> tuple[ChatRequest, tuple[str, ...], str]:
         """The next request of a state, what was changed in its history, and why it cannot be sent."""
         messages, changes, unfit = history(state), (), ""
+        window = model.context_window
         try:
             prepared = self._wiring.prepare(messages, model.ref, state.dialect, continuation=paused(state))
             messages, changes = prepared.messages, prepared.changes
         except ProviderConfigError as error:
             unfit = str(error)
+        if model.vision is False:
+            messages = without_images(messages, str(model.ref))
         request = ChatRequest(
             model=model.ref.model,
             messages=messages,
-            system=rules_for(RULES, model.context_window),
+            system=with_instructions(rules_for(RULES, window), state.instructions, window),
             system_tail=surroundings(Path(state.folder), date.fromtimestamp(self._bus.now)) + mode_note(state.mode),
-            tools=offered(self._tools, model.context_window).tools,
+            tools=offered(self._tools, window).tools,
             effort=state.effort,
             thinks=model.thinking,
-            context_window=model.context_window,
+            context_window=window,
         )
         known = calibration(state, model.ref)
         tokens = known.tokens(request_weight(request))

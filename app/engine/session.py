@@ -17,6 +17,8 @@ from .events import (
     Attachment,
     EffortSelected,
     HunkReviewed,
+    InstructionFile,
+    InstructionsLoaded,
     ModelSelected,
     ModeSelected,
     NoticeLevel,
@@ -156,6 +158,13 @@ class Session:
     def select_effort(self, effort: Effort) -> None:
         """Let models think this much from the next request on."""
         self.bus.publish(EffortSelected(effort=effort))
+
+    def instruct(self, files: tuple[InstructionFile, ...]) -> bool:
+        """Give models these standing instructions from the next request on. False when they have them already."""
+        if files == self.state.instructions:
+            return False
+        self.bus.publish(InstructionsLoaded(files=files))
+        return True
 
     def select_mode(self, mode: Mode) -> str:
         """Let tools do this much unasked from the next call on. Returns why that cannot be; empty when it is done."""

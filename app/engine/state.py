@@ -292,6 +292,8 @@ class SessionState:
     """What the next prompt will tell the model."""
     instructions: tuple[InstructionFile, ...] = ()
     """What the model is told in every request, beside the rules."""
+    stale_files: tuple[str, ...] = ()
+    """Files whose content a model was given and that are not like that on disk any more."""
     side_calls: tuple[SideCallStarted, ...] = ()
     """Calls beside the conversation that have no ledger row yet."""
     totals: Totals = field(default_factory=Totals)

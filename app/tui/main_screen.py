@@ -19,6 +19,7 @@ from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, PromptEntry, SessionState
 from ..trust import Standing
 from .actions import ActionTable, Context, bindings, key_label
+from .attaching_screen import AttachingScreen
 from .bridge import Bridge
 from .control import Control, Ending, Preferences
 from .effort import choose_effort
@@ -30,7 +31,6 @@ from .panes.diff import DiffPane
 from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
-from .restoring_screen import RestoringScreen
 from .spending import cost_report, token_report
 from .themes import next_theme
 from .transcript.palette import Signs
@@ -40,7 +40,8 @@ from .widgets.exchange import show_exchange
 from .widgets.header import Header
 from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
-from .widgets.prompt import Prompt, PromptBox
+from .widgets.prompt import Prompt
+from .widgets.prompt_box import PromptBox
 from .widgets.provider_switcher import ProviderSwitcher
 from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
@@ -54,7 +55,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(RestoringScreen):
+class MainScreen(AttachingScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -97,12 +98,10 @@ class MainScreen(RestoringScreen):
         yield TodoList(key=key_label(fold_keys[0]) if fold_keys else "", signs=self._signs, id="todos")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield PromptBox(
-            Prompt(
-                self.table,
-                history=read_history(history) if history else (),
-                remember=self._remember,
-                id="prompt",
-            ),
+            Prompt(history=read_history(history) if history else (), remember=self._remember, id="prompt"),
+            self.table,
+            files=self._path_source(),
+            values=self._argument_values,
             id="prompt-box",
         )
         yield CostBar(self._cost_of, signs=self._signs, id="bar")
@@ -188,8 +187,7 @@ class MainScreen(RestoringScreen):
             self.notify(self._problem or "No model is connected yet.", severity="warning", markup=False)
             self._prompt.replace_all(text)
         else:
-            self._session.submit(text)
-            self._view("chat").jump_to_end()
+            self._send(text)
 
     def _run_command(self, action_id: str, argument: str, name: str) -> None:
         match action_id, argument:

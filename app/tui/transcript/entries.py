@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from ....providers.events import ResponseError, StopReason
 from ....tools.safe_text import safe_line, safe_text
+from ...engine.attached import attachment_line
 from ...engine.compaction_words import compaction_line
 from ...engine.events import Cost, CostSource, NoticeLevel
 from ...engine.state import (
@@ -84,7 +85,9 @@ def view_entry(key: tuple[str, str], entry: Entry, before: Entry | None, around:
     gap = before is not None
     match entry:
         case PromptEntry(text=text):
-            return EntryView(key, entry, [PromptCell(text, signs, queued=key[0] == "queued", gap=gap)])
+            return EntryView(
+                key, entry, [PromptCell(text, signs, queued=key[0] == "queued", gap=gap), *_attached(entry, signs)]
+            )
         case AnswerEntry():
             follows = isinstance(before, AnswerEntry) and before.turn_id == entry.turn_id
             return AnswerView(key, entry, around, gap=gap and not follows)
@@ -97,6 +100,13 @@ def view_entry(key: tuple[str, str], entry: Entry, before: Entry | None, around:
             return EntryView(key, entry, [LinesCell([line], gap=gap)])
         case CompactionEntry():
             return EntryView(key, entry, [_compaction(entry, signs, gap=gap)])
+
+
+def _attached(entry: PromptEntry, signs: Signs) -> list[Cell]:
+    """One quiet line for each thing that went along with a prompt."""
+    shown = (attachment_line(each) for each in entry.attachments)
+    lines = [plain_line(f"+ {name}  {amount}", MUTED) for name, amount in shown]
+    return [LinesCell(lines, lead=((f"{signs.bar} ", Look(role="person")),), selectable=True)] if lines else []
 
 
 def _notice(message: str, level: NoticeLevel, signs: Signs, *, gap: bool) -> Cell:
