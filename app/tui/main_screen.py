@@ -19,7 +19,6 @@ from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, PromptEntry, SessionState
 from ..trust import Standing
 from .actions import ActionTable, Context, bindings, key_label
-from .attaching_screen import AttachingScreen
 from .bridge import Bridge
 from .control import Control, Ending, Preferences
 from .effort import choose_effort
@@ -47,6 +46,7 @@ from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
 from .widgets.trust_bar import TrustBar
 from .widgets.welcome import Welcome
+from .window_screen import WindowScreen
 
 QUIT_WINDOW_S = 2.0
 """A second Ctrl+C within this time quits."""
@@ -55,7 +55,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(AttachingScreen):
+class MainScreen(WindowScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -199,6 +199,8 @@ class MainScreen(AttachingScreen):
                 self.notify(choose_effort(self._session, effort), markup=False)
             case "session.next_mode", str(mode) if mode:
                 self.notify(choose_mode(self._session, mode), markup=False)
+            case "session.compact", str(focus):
+                self._compact(focus)
             case _:
                 self.call_later(self.run_action, name)
 
