@@ -58,6 +58,14 @@ class FolderConfig:
         wanted = _relative(self.folder / name, self.root)
         return next((item.content for item in self.items if item.name == wanted), None)
 
+    def by_place(self, names: tuple[str, ...]) -> Iterator[tuple[ConfigItem, ...]]:
+        """The files of these names, place by place from the root down to ``folder``, in the order of ``names``."""
+        for place in reversed([*_places(self.folder, self.root)]):
+            wanted = [_relative(place / name, self.root) for name in names]
+            found = {item.name: item for item in self.items if item.name in wanted}
+            if found:
+                yield tuple(found[name] for name in wanted if name in found)
+
     def covers(self, name: str) -> bool:
         """Whether a file of this name, relative to the root, would have been found if it were there."""
         return any(

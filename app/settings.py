@@ -37,6 +37,7 @@ from .config_file import (
     interpolate,
     read_config_file,
 )
+from .engine.context import DEFAULT_COMPACT_AT
 from .folder_config import PROJECT_SETTINGS, FolderConfig, look_at
 from .paths import find_paths, project_config
 from .setting_tables import LogLevel, TelemetryTable, VerifyTable, Words
@@ -197,6 +198,10 @@ class FileTables(BaseModel):
     telemetry: TelemetryTable = TelemetryTable()
     log_level: LogLevel = "info"
     """What is written to the local log: ``debug``, ``info``, ``warning``, ``error`` or ``off``."""
+    auto_compact: bool = True
+    """Whether room is made in the model's window before a request would not fit, and when it did not."""
+    compact_at: Annotated[float, BeforeValidator(_json), Field(gt=0.2, le=1)] = DEFAULT_COMPACT_AT
+    """The share of the window from which it is made."""
 
     @field_validator("fallback")
     @classmethod

@@ -28,6 +28,7 @@ from .events import (
     ToolRunStarted,
 )
 from .failures import ToolFailure
+from .for_person import ForPerson
 from .narrowing import answered, words_of
 from .policy import Action, Policy, Request, Ruling, Verdict
 from .process import child_environment
@@ -96,6 +97,7 @@ class LocalToolbox:
             output_folder=self._output_folder,
         )
         self._workspace.withheld = policy.withheld
+        self.for_person = ForPerson(self._context)
         policy.gate = ShellGate(self._workspace, search_path=self._environment.get("PATH", ""))
 
     async def aclose(self) -> None:

@@ -32,6 +32,7 @@ from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
+from ..engine.compacting import Compacting
 from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
@@ -45,7 +46,9 @@ from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
+from .attaching import PersonAttaching
 from .checking import verify_rules
+from .instructing import follow_trust
 from .observing import Observing
 from .opening import Journal, open_journal
 from .retention import Retention
@@ -97,6 +100,8 @@ class Runtime:
     sessions: SessionShelf | None = None
     """All sessions on disk."""
     titles: TitleWriter | None = None
+    attaching: PersonAttaching | None = None
+    """Reads the files that a prompt mentions."""
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
@@ -280,8 +285,6 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         checkpoints=checkpoints,
         confinement=Confinement(_trust(wish), given=wish.allow),
     )
-    if wish.trust is not None:
-        wish.trust.on_change = lambda: toolbox.confine(_trust(wish))
     parts = Parts(
         directory=directory,
         toolbox=toolbox,
@@ -292,11 +295,13 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
         verify=verify_rules(settings, folder),
+        compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
     )
     session = Session(journal.bus, parts)
     observing = Observing()
     observing.begin(settings, journal.bus, paths, environ)
     _select_mode(session, settings.mode)
+    follow_trust(session, None if wish.demo else wish.trust, environ, confine=lambda: toolbox.confine(_trust(wish)))
     runtime = Runtime(
         session=session,
         directory=directory,
@@ -312,6 +317,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
         sessions=SessionShelf(paths, lambda: session.state, Retention.of(settings)),
+        attaching=PersonAttaching(toolbox.for_person),
     )
     if wish.titles and settings.title_model is not None:
         runtime.titles = title_writer(session, directory, paths, settings.title_model, cost_of)

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...tools.events import ApprovalRequested, Decision
+from ..engine.attached import Gathered
 from ..engine.codec import without_keys
-from ..engine.events import Stamped, ToolActivity
+from ..engine.events import NoticeLevel, Stamped, ToolActivity
 from .report import RunReport
 
 if TYPE_CHECKING:
@@ -25,13 +26,14 @@ async def run_prompt(
     session: "Session",
     prompt: str | None,
     *,
+    gathered: Gathered | None = None,
     sinks: tuple[Callable[[Stamped], None], ...] = (),
     decision: Decision = Decision.DENY,
 ) -> tuple[RunReport, int]:
     """Send a prompt (None: ask again) and wait for the end of its turn; returns the report and the exit code.
 
-    Approval questions are answered with ``decision``. Ctrl+C and SIGTERM cancel the turn in an orderly way: what
-    arrived is kept, tools are killed, the history stays valid.
+    What was ``gathered`` for the prompt goes along. Approval questions are answered with ``decision``. Ctrl+C and
+    SIGTERM cancel the turn in an orderly way: what arrived is kept, tools are killed, the history stays valid.
     """
     report = RunReport()
     detach = [session.bus.attach(sink) for sink in (report, *sinks, _answer_with(session, decision))]
@@ -39,7 +41,10 @@ async def run_prompt(
         if prompt is None:
             session.retry()
         else:
-            session.submit(prompt)
+            gathered = gathered or Gathered()
+            for remark in gathered.remarks:
+                session.notice(remark, NoticeLevel.WARNING)
+            session.submit(prompt, gathered.attachments)
         await session.wait_idle()
     for each in detach:
         each()

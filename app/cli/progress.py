@@ -6,7 +6,9 @@ from ...providers.events import Notice, ResponseEnd, ResponseError, TextDelta
 from ...providers.redact import redact_registered
 from ...tools.events import FileChanged, Outcome, ToolRunFinished, ToolRunStarted
 from ...tools.safe_text import safe_line, safe_text
+from ..engine.compaction_words import compaction_line
 from ..engine.events import (
+    Compacted,
     NoticePosted,
     PromptSubmitted,
     ProviderActivity,
@@ -48,6 +50,8 @@ class Progress:
                 self._show_answer()
             case ProviderActivity(event=Notice(message=message)) | NoticePosted(message=message):
                 self._say(f"   note: {safe_line(message)}")
+            case Compacted() as event:
+                self._say(f"   note: {safe_line(compaction_line(event))}")
             case ToolActivity(event=ToolRunStarted(run_id=run_id, name=name, title=title)):
                 self._titles[run_id] = f"{name} {safe_line(title)}"
             case ToolActivity(event=FileChanged(path=path)):

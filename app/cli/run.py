@@ -82,7 +82,9 @@ async def _run(runtime: Runtime, prompt: str, output: str) -> int:
             return _refuse(f"{problem}\n`patchbay doctor` says what to do.", output)
         session = runtime.session
         sinks = (_lines(session),) if output == "jsonl" else ()
-        report, code = await run_prompt(session, prompt, sinks=(Progress(sys.stderr), *sinks))
+        attaching = runtime.attaching
+        gathered = None if attaching is None else await attaching.gather(prompt, session.state.model)
+        report, code = await run_prompt(session, prompt, gathered=gathered, sinks=(Progress(sys.stderr), *sinks))
     finally:
         await runtime.aclose()
     match output:

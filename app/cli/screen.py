@@ -77,6 +77,7 @@ async def _show(settings: Settings, runtime: Runtime) -> Leaving:
         config_file=settings.config_file,
         asked_model=runtime.wished,
         first_prompt=DEMO_PROMPT if runtime.demo else None,
+        attaching=runtime.attaching,
         trust=runtime.trust,
     )
     try:

@@ -13,10 +13,12 @@ from typing import Any, TypeAlias
 from ...providers.redact import redact
 from ...tools.events import FileChanged, Outcome
 from ...tools.safe_text import reveal, safe_line, safe_text
+from ..engine.compaction_words import compaction_line
 from ..engine.events import NoticeLevel, Stamped, ToolActivity
 from ..engine.state import (
     AnswerEntry,
     AnswerPart,
+    CompactionEntry,
     Entry,
     NoticeEntry,
     PromptEntry,
@@ -99,6 +101,8 @@ class _Page:
             case NoticeEntry():
                 level = "" if entry.level is NoticeLevel.INFO else f" {entry.level.value}"
                 yield f'<p class="notice{level}">{_text(safe_text(entry.message))}</p>'
+            case CompactionEntry(compacted=compacted):
+                yield f'<p class="notice">{_line(compaction_line(compacted))}</p>'
             case SwitchEntry():
                 yield f'<p class="notice">From here on: {_line(str(entry.ref))}</p>'
 

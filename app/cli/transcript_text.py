@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ...tools.safe_text import safe_line, safe_text
+from ..engine.compaction_words import compaction_line
 from ..engine.events import Cost, CostSource
 from ..engine.state import (
     AnswerEntry,
+    CompactionEntry,
     Entry,
     NoticeEntry,
     PromptEntry,
@@ -63,6 +65,8 @@ def _markdown_entry(entry: Entry, runs: dict[str, ToolRun]) -> Iterator[str]:
             yield f"*{safe_line(entry.message)}*"
         case SwitchEntry():
             yield f"*From here on: {safe_line(str(entry.ref))}*"
+        case CompactionEntry(compacted=compacted):
+            yield f"*{safe_line(compaction_line(compacted))}*"
 
 
 def _markdown_part(part: object, runs: dict[str, ToolRun]) -> Iterator[str]:

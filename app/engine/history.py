@@ -1,11 +1,12 @@
 """The conversation as a model gets it, derived from the transcript. Pure."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from ...providers.events import ResponseError, StopReason
 from ...providers.messages import (
     AssistantBlock,
     AssistantMessage,
-    ChatRequest,
-    ImageBlock,
     Message,
     ServerBlock,
     TextBlock,
@@ -15,6 +16,8 @@ from ...providers.messages import (
     UserBlock,
     UserMessage,
 )
+from .attached import attached_blocks
+from .sent import sent
 from .state import (
     AnswerEntry,
     AnswerPart,
@@ -28,39 +31,72 @@ from .state import (
     ToolRun,
 )
 
-IMAGE_CHARS = 5000
-"""An image costs about as many tokens as this much text; providers differ by size and model."""
-
 
 def history(state: SessionState) -> tuple[Message, ...]:
-    """Every message of the session, oldest first.
+    """Every message that is sent, oldest first.
 
     A tool call goes along only with its result: calls of a response that broke off were never run and are
     left out. Thinking of a broken response is left out too (it was never signed); its text is kept.
 
     What the model has to know of the person's undoing goes before the next prompt, in a block of its own that
     says that it is not the person who speaks; what was sent before keeps every byte, so that caches hold.
+
+    After a compaction it begins with the summary, before the first prompt that is kept.
     """
+    chosen = sent(state.transcript)
+    shortened = {each.subject: each.characters for each in chosen.compacted.shortened} if chosen.compacted else {}
     runs = {run.run_id: run for run in state.runs}
     messages: list[Message] = []
+    before = () if chosen.compacted is None else (TextBlock(text=summary_text(chosen.compacted.summary)),)
     notes: list[str] = []
-    for entry in state.transcript:
-        match entry:
-            case PromptEntry(by_program=True):
-                messages.append(UserMessage(blocks=_notes([*notes, entry.note, entry.text])))
-                notes = []
-            case PromptEntry():
-                messages.append(UserMessage(blocks=(*_notes([*notes, entry.note]), TextBlock(text=entry.text))))
-                notes = []
+    for position in chosen.positions:
+        match state.transcript[position]:
+            case PromptEntry(by_program=True) as entry:
+                messages.append(UserMessage(blocks=(*before, *_notes([*notes, entry.note, entry.text]))))
+                notes, before = [], ()
+            case PromptEntry() as entry:
+                blocks = (*_notes([*notes, entry.note]), *attached(entry, shortened), TextBlock(text=entry.text))
+                messages.append(UserMessage(blocks=(*before, *blocks)))
+                notes, before = [], ()
             case NoticeEntry(note=note) if note:
                 notes.append(note)
-            case AnswerEntry():
-                messages.extend(_answer(entry, runs))
+            case AnswerEntry() as entry:
+                answered = answer_messages(entry, runs, shortened)
+                if answered and before:  # what was asked is in the summary
+                    messages.append(UserMessage(blocks=before))
+                    before = ()
+                messages.extend(answered)
             case _:
                 continue
-    if notes:  # nobody wrote since: the last prompt is asked again
-        messages.append(UserMessage(blocks=_notes(notes)))
+    if notes or before:  # nobody wrote since: the last prompt is asked again
+        messages.append(UserMessage(blocks=(*before, *_notes(notes))))
     return tuple(messages)
+
+
+def summary_text(summary: str) -> str:
+    """The summary of the older part as the model reads it: not the person's words."""
+    return (
+        "<patchbay-summary>\nFrom the program, not from the user: the older part of this conversation did not fit your"
+        f" context window. This stands for it.\n\n{summary}\n</patchbay-summary>\n"
+    )
+
+
+def attached(entry: PromptEntry, shortened: Mapping[str, int]) -> tuple[UserBlock, ...]:
+    """What goes along with a prompt, as blocks."""
+    return attached_blocks(
+        replace(each, text=cut_middle(each.text, shortened.get(f"{entry.prompt_id}/{number}")))
+        for number, each in enumerate(entry.attachments)
+    )
+
+
+def cut_middle(text: str, characters: int | None) -> str:
+    """The beginning and the end of a text, with a mark between that says what is missing."""
+    if characters is None or len(text) <= characters:
+        return text
+    head = characters * 2 // 3
+    left = len(text) - characters
+    tail = text[len(text) - (characters - head) :] if characters > head else ""
+    return f"{text[:head]}\n[… {left:,} characters left out to fit the window; ask for that part again …]\n{tail}"
 
 
 def _notes(notes: list[str]) -> tuple[TextBlock, ...]:
@@ -70,7 +106,8 @@ def _notes(notes: list[str]) -> tuple[TextBlock, ...]:
     return (TextBlock(text=f"<patchbay-note>\nFrom the program, not from the user: {said}\n</patchbay-note>\n"),)
 
 
-def _answer(entry: AnswerEntry, runs: dict[str, ToolRun]) -> list[Message]:
+def answer_messages(entry: AnswerEntry, runs: Mapping[str, ToolRun], shortened: Mapping[str, int]) -> list[Message]:
+    """An answer and the results of its calls; nothing when nothing of it can be sent."""
     whole = entry.error is None and entry.stop_reason is not StopReason.CANCELLED
     blocks = [block for part in entry.parts if (block := _block(part, runs, whole=whole)) is not None]
     if not blocks:
@@ -82,7 +119,7 @@ def _answer(entry: AnswerEntry, runs: dict[str, ToolRun]) -> list[Message]:
         ToolResultMessage(
             call_id=part.call_id,
             name=part.name,
-            content=run.content,
+            content=cut_middle(run.content, shortened.get(run.run_id)),
             is_error=run.outcome != "ok",
         )
         for part in entry.parts
@@ -91,7 +128,7 @@ def _answer(entry: AnswerEntry, runs: dict[str, ToolRun]) -> list[Message]:
     return [message, *results]
 
 
-def _block(part: AnswerPart, runs: dict[str, ToolRun], *, whole: bool) -> AssistantBlock | None:
+def _block(part: AnswerPart, runs: Mapping[str, ToolRun], *, whole: bool) -> AssistantBlock | None:
     match part:
         case TextPart():
             text = str(part.text)
@@ -114,32 +151,6 @@ def _block(part: AnswerPart, runs: dict[str, ToolRun], *, whole: bool) -> Assist
             return ServerBlock(kind=part.kind, payload=part.payload)
         case _:
             return None
-
-
-def request_chars(request: ChatRequest) -> int:
-    """Characters a model has to read for this request: the base of the input estimate."""
-    tools = sum(len(tool.name) + len(tool.description) + len(str(tool.parameters)) for tool in request.tools)
-    return len(request.whole_system) + tools + sum(map(_message_chars, request.messages))
-
-
-def _message_chars(message: Message) -> int:
-    match message:
-        case ToolResultMessage():
-            return len(message.content)
-        case UserMessage() | AssistantMessage():
-            return sum(map(_block_chars, message.blocks))
-
-
-def _block_chars(block: UserBlock | AssistantBlock) -> int:
-    match block:
-        case TextBlock() | ThinkingBlock():
-            return len(block.text)
-        case ToolCallBlock():
-            return len(block.name) + len(str(block.arguments))
-        case ServerBlock():
-            return len(str(block.payload))
-        case ImageBlock():
-            return IMAGE_CHARS
 
 
 def paused(state: SessionState) -> bool:

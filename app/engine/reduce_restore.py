@@ -6,6 +6,7 @@ from dataclasses import replace
 from ...tools.events import Fate, FileFate, RestoreKind
 from .events import FilesRestored, NoticeLevel, Rewound
 from .reduce_answer import context_after
+from .reduce_compaction import still_holding
 from .reduce_tools import with_change
 from .state import AnswerEntry, Entry, FileDiff, NoticeEntry, PromptEntry, Revisions, SessionState
 
@@ -39,6 +40,10 @@ def _rewound(state: SessionState, event: Rewound, at: float) -> SessionState:
     transcript = _until(state.transcript, event.prompt_id)
     answers = [entry for entry in transcript if isinstance(entry, AnswerEntry)]
     tokens, estimated = context_after(answers[-1]) if answers else (None, False)
+    holding = still_holding(state.transcript, transcript)
+    if holding is not None:  # the prompt came after what was dropped: without it the rest would not fit again
+        transcript = (*transcript, holding)
+        tokens, estimated = holding.compacted.after_tokens, True
     if event.changed:
         message = f"The conversation is rewound; {_count(event.changed)} stay as they were changed since."
         note = f"The conversation was taken back to here, but not the files. Changed since: {_names(event.changed)}."

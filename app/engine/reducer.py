@@ -6,6 +6,7 @@ from typing import assert_never
 from ...providers.events import Usage
 from .events import (
     CallPriced,
+    Compacted,
     CostSource,
     EffortSelected,
     FilesRestored,
@@ -33,6 +34,7 @@ from .events import (
     TurnStarted,
 )
 from .reduce_answer import reduce_response
+from .reduce_compaction import compacted
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reduce_verify import verify_moved
@@ -57,18 +59,16 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _prompted(state, event, at)
         case TurnStarted() | TurnEnded():
             return _turn_moved(state, event, at)
-        case HunkReviewed():
-            return replace(reviewed(state, event, at), revisions=bumped(state, chat=1, files=1, status=1))
+        case HunkReviewed() | FilesRestored() | Rewound():
+            return _judged(state, event, at)
         case RequestStarted() | RetryScheduled() | SideCallStarted() | CallPriced():
             return _request_moved(state, event, at)
-        case NoticePosted():
-            return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
-        case ProvidersListed():
-            return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
-        case FilesRestored() | Rewound():
-            return put_back(state, event, at)
+        case NoticePosted() | ProvidersListed():
+            return _told(state, event, at)
         case VerifyStarted() | CheckStarted() | CheckFinished() | VerifyEnded():
             return verify_moved(state, event, at)
+        case Compacted():
+            return compacted(state, event, at)
         case _:
             assert_never(event)
 
@@ -90,6 +90,20 @@ def bumped(
 def with_entry(state: SessionState, entry: Entry, *, tools: int = 0) -> SessionState:
     """The state with one more closed entry in its transcript."""
     return replace(state, transcript=(*state.transcript, entry), revisions=bumped(state, chat=1, status=1, tools=tools))
+
+
+def _judged(state: SessionState, event: HunkReviewed | FilesRestored | Rewound, at: float) -> SessionState:
+    """A person looked at what was done, or took it back."""
+    if isinstance(event, HunkReviewed):
+        return replace(reviewed(state, event, at), revisions=bumped(state, chat=1, files=1, status=1))
+    return put_back(state, event, at)
+
+
+def _told(state: SessionState, event: NoticePosted | ProvidersListed, at: float) -> SessionState:
+    """Something to know: for the person, or of what can be used."""
+    if isinstance(event, ProvidersListed):
+        return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
+    return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
 
 
 def _began(state: SessionState, stamped: Stamped) -> SessionState:
@@ -164,6 +178,7 @@ def _request_started(state: SessionState, event: RequestStarted, at: float) -> S
         dialect=event.dialect,
         started_at=at,
         estimated_input_tokens=event.estimated_input_tokens,
+        weight=event.weight,
     )
     return replace(state, answer=answer, retry=None, revisions=bumped(state, chat=1, status=1))
 
@@ -187,7 +202,7 @@ def _call_priced(state: SessionState, event: CallPriced) -> SessionState:
     for position in range(len(transcript) - 1, -1, -1):
         entry = transcript[position]
         if isinstance(entry, AnswerEntry) and entry.request_id == event.request_id:
-            priced = replace(entry, cost=event.cost, usage=event.usage)
+            priced = replace(entry, cost=event.cost, usage=event.usage, usage_estimated=event.usage_estimated)
             return replace(state, transcript=(*transcript[:position], priced, *transcript[position + 1 :]))
     return state
 

@@ -7,7 +7,7 @@ the next request: every call that is kept has exactly one result.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,8 +25,11 @@ from ...providers.events import (
 from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
+from .attached import with_instructions, without_images
 from .bus import MessageBus
 from .closing import closing_events, not_finished
+from .compacting import Compacting, MakingRoom
+from .context import calibration, output_limit, wanted_output
 from .events import (
     ModelSelected,
     NoticeLevel,
@@ -40,13 +43,15 @@ from .events import (
     TurnOutcome,
     TurnStarted,
 )
-from .history import history, paused, request_chars
+from .history import history, paused
 from .ids import new_id
 from .ledger import CostOf, priced
 from .no_checkpoints import NoCheckpoints
 from .recovery import NoRecovery, Recovery, in_words
-from .state import AnswerEntry, PromptEntry, SessionState, ToolCallPart, estimate_tokens
+from .slimming import offered, rules_for
+from .state import AnswerEntry, PromptEntry, SessionState, ToolCallPart
 from .system_prompt import RULES, mode_note, surroundings
+from .token_estimate import request_weight
 from .worker import read_stream
 
 BYTES_PER_TOKEN = 3
@@ -97,6 +102,7 @@ class Wiring:
     step_limit: int = 50
     recovery: Recovery = field(default_factory=NoRecovery)
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
+    compacting: Compacting = field(default_factory=Compacting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,14 @@ class TurnRunner:
             ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters)
             for tool in wiring.toolbox.schemas()
         )
+        self._room = MakingRoom(
+            bus,
+            lambda ref: wiring.directory.provider(ref),
+            wiring.cost_of,
+            lambda state, model: self._built(state, model)[0],
+            wiring.compacting,
+        )
+        self._slim = ""
 
     @property
     def _state(self) -> SessionState:
@@ -142,6 +156,27 @@ class TurnRunner:
             self._settle(turn_id)
             self._bus.publish(TurnEnded(turn_id=turn_id, outcome=outcome))
         return outcome
+
+    async def compact(self, focus: str) -> TurnOutcome:
+        """Make room in the window because the person wants it; it can be cancelled like a turn."""
+        turn_id, model = new_id("turn"), self._state.model
+        self._bus.publish(TurnStarted(turn_id=turn_id))
+        outcome = TurnOutcome.CANCELLED
+        try:
+            problem = "No model is selected." if model is None else await self._room.on_demand(turn_id, model, focus)
+            if problem:
+                self._bus.publish(NoticePosted(message=problem))
+            outcome = TurnOutcome.DONE
+        except asyncio.CancelledError:
+            self._bus.publish(NoticePosted(message="Not compacted: it was cancelled."))
+        finally:
+            self._bus.publish(TurnEnded(turn_id=turn_id, outcome=outcome))
+        await self._wiring.durable()
+        return outcome
+
+    def next_request(self, model: ModelInfo) -> ChatRequest:
+        """The request as it would be sent now, for whoever weighs it."""
+        return self._built(self._state, model)[0]
 
     async def _steps(self, turn_id: str) -> TurnOutcome:
         for _ in range(self._wiring.step_limit):
@@ -200,9 +235,12 @@ class TurnRunner:
         attempt, tried = 1, [model.ref]
         while True:
             request_id = new_id("req")
-            terminal = await self._respond(turn_id, request_id, model)
-            if not isinstance(terminal, ResponseError) or self._shown(request_id):
+            refused = await self._room.before_request(turn_id, model)
+            terminal = await self._respond(turn_id, request_id, model, refused)
+            if not isinstance(terminal, ResponseError) or self._shown(request_id) or refused:
                 return request_id, model, terminal
+            if terminal.kind is ErrorKind.CONTEXT_OVERFLOW and await self._room.after_overflow(turn_id, model):
+                continue
             wait_s = recovery.wait_s(terminal, attempt)
             if wait_s is not None:
                 await self._wait(turn_id, request_id, terminal, attempt + 1, wait_s)
@@ -252,16 +290,21 @@ class TurnRunner:
         self._bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
         self._bus.publish(ModelSelected(model=model, dialect=dialect))
 
-    async def _respond(self, turn_id: str, request_id: str, model: ModelInfo) -> TerminalEvent:
-        """One HTTP call: build, stream, price. The ledger row is written however it ends."""
+    async def _respond(self, turn_id: str, request_id: str, model: ModelInfo, refused: str) -> TerminalEvent:
+        """One HTTP call: build, stream, price. The ledger row is written however it ends.
+
+        ``refused`` says why it is not made at all.
+        """
         request, provider, problem = self._request(model)
+        weight = request_weight(request)
         self._bus.publish(
             RequestStarted(
                 turn_id=turn_id,
                 request_id=request_id,
                 ref=model.ref,
                 dialect=self._state.dialect,
-                estimated_input_tokens=estimate_tokens(request_chars(request)),
+                estimated_input_tokens=calibration(self._state, model.ref).tokens(weight),
+                weight=weight,
             )
         )
 
@@ -269,8 +312,9 @@ class TurnRunner:
             self._bus.publish(ProviderActivity(turn_id=turn_id, request_id=request_id, event=event))
 
         try:
-            if provider is None:
-                terminal: TerminalEvent = ResponseError(kind=ErrorKind.INVALID_REQUEST, message=problem)
+            if provider is None or refused:
+                kind = ErrorKind.CONTEXT_OVERFLOW if refused else ErrorKind.INVALID_REQUEST
+                terminal: TerminalEvent = ResponseError(kind=kind, message=refused or problem)
                 publish(terminal)
             else:
                 await self._wiring.durable()  # a process that dies from here on leaves a call to be priced
@@ -285,31 +329,47 @@ class TurnRunner:
         return terminal
 
     def _request(self, model: ModelInfo) -> tuple[ChatRequest, Provider | None, str]:
-        """The request, and the provider or the problem that keeps it from being used."""
-        messages = history(self._state)
+        """The request, and the provider or the problem that keeps it from being used. Says what was changed for it."""
         provider, problem = None, ""
         try:
             provider = self._wiring.directory.provider(model.ref)
-            prepared = self._wiring.prepare(messages, model.ref, self._state.dialect, continuation=paused(self._state))
-            messages = prepared.messages
-            if prepared.changes and prepared.changes != self._told:
-                self._bus.publish(NoticePosted(message="; ".join(prepared.changes)))
-            self._told = prepared.changes
         except ProviderConfigError as error:
-            provider, problem = None, str(error)
+            problem = str(error)
+        request, changes, unfit = self._built(self._state, model)
+        if changes and changes != self._told:
+            self._bus.publish(NoticePosted(message="; ".join(changes)))
+        self._told = changes
+        slim = offered(self._tools, model.context_window).said
+        if slim and slim != self._slim:
+            self._bus.publish(NoticePosted(message=slim, level=NoticeLevel.WARNING))
+        self._slim = slim
+        return request, None if unfit else provider, problem or unfit
+
+    def _built(self, state: SessionState, model: ModelInfo) -> tuple[ChatRequest, tuple[str, ...], str]:
+        """The next request of a state, what was changed in its history, and why it cannot be sent."""
+        messages, changes, unfit = history(state), (), ""
+        window = model.context_window
+        try:
+            prepared = self._wiring.prepare(messages, model.ref, state.dialect, continuation=paused(state))
+            messages, changes = prepared.messages, prepared.changes
+        except ProviderConfigError as error:
+            unfit = str(error)
+        if model.vision is False:
+            messages = without_images(messages, str(model.ref))
         request = ChatRequest(
             model=model.ref.model,
             messages=messages,
-            system=RULES,
-            system_tail=surroundings(Path(self._state.folder), date.fromtimestamp(self._bus.now))
-            + mode_note(self._state.mode),
-            tools=self._tools,
-            max_tokens=_output_limit(model),
-            effort=self._state.effort,
+            system=with_instructions(rules_for(RULES, window), state.instructions, window),
+            system_tail=surroundings(Path(state.folder), date.fromtimestamp(self._bus.now)) + mode_note(state.mode),
+            tools=offered(self._tools, window).tools,
+            effort=state.effort,
             thinks=model.thinking,
-            context_window=model.context_window,
+            context_window=window,
         )
-        return request, provider, problem
+        known = calibration(state, model.ref)
+        tokens = known.tokens(request_weight(request))
+        limit = output_limit(model, wanted_output(model), tokens, counted=known.counted)
+        return replace(request, max_tokens=limit), changes, unfit
 
     def _price(self, request_id: str, model: ModelInfo) -> None:
         answer = _answer(self._state, request_id)
@@ -376,16 +436,6 @@ class TurnRunner:
         end = ResponseEnd(stop_reason=StopReason.CANCELLED)
         for event in closing_events(self._state, turn_id, end, Outcome.CANCELLED, "Cancelled by the user."):
             self._bus.publish(event)
-
-
-def _output_limit(model: ModelInfo) -> int | None:
-    """A quarter of the window for a model that costs nothing: a small local one may never end by itself.
-
-    Elsewhere the provider's own limit holds (None), so that long answers and thinking are not cut.
-    """
-    if model.price is None or not model.price.free or model.context_window is None:
-        return None
-    return model.context_window // 4
 
 
 def _newest_prompt(state: SessionState) -> str:

@@ -7,16 +7,19 @@ from pathlib import Path
 
 from ...providers.base import ModelInfo
 from ...providers.events import ErrorKind, ResponseError
-from ...providers.messages import Effort
+from ...providers.messages import ChatRequest, Effort
 from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, ToolEvent
 from .bus import MessageBus
 from .closing import dead_tools
+from .compacting import Compacting
 from .defects import report
 from .events import (
     Attachment,
     EffortSelected,
     HunkReviewed,
+    InstructionFile,
+    InstructionsLoaded,
     ModelSelected,
     ModeSelected,
     NoticeLevel,
@@ -60,6 +63,8 @@ class Parts:
     """What tools did to files, and the way back."""
     verify: VerifyRules = field(default_factory=VerifyRules)
     """The project's checks."""
+    compacting: Compacting = field(default_factory=Compacting)
+    """When room is made in the model's window."""
 
 
 class Session:
@@ -86,6 +91,7 @@ class Session:
                 step_limit=parts.step_limit,
                 recovery=parts.recovery,
                 checkpoints=parts.checkpoints,
+                compacting=parts.compacting,
             ),
         )
         self._verifier = Verifier(
@@ -159,6 +165,24 @@ class Session:
         self._turn.cancel()
         return True
 
+    def compact(self, focus: str = "") -> str:
+        """Let a summary stand for the older part of the conversation. Returns why that cannot be.
+
+        It runs like a turn: it can be cancelled, and prompts that are sent meanwhile wait for its end.
+        """
+        if self.busy:
+            return "A turn runs, and makes room by itself when it must: wait for its end, or stop it (Esc)."
+        if self.state.model is None:
+            return "No model is selected."
+        self._turn = asyncio.create_task(self._runner.compact(focus), name="compact")
+        self._turn.add_done_callback(self._ended)
+        return ""
+
+    def next_request(self) -> ChatRequest | None:
+        """The request as it would be sent now; None without a model."""
+        model = self.state.model
+        return None if model is None else self._runner.next_request(model)
+
     def select_model(self, model: ModelInfo, dialect: str) -> None:
         """Let another model answer from the next request on, also in mid-turn."""
         self.bus.publish(ModelSelected(model=model, dialect=dialect))
@@ -167,6 +191,13 @@ class Session:
     def select_effort(self, effort: Effort) -> None:
         """Let models think this much from the next request on."""
         self.bus.publish(EffortSelected(effort=effort))
+
+    def instruct(self, files: tuple[InstructionFile, ...]) -> bool:
+        """Give models these standing instructions from the next request on. False when they have them already."""
+        if files == self.state.instructions:
+            return False
+        self.bus.publish(InstructionsLoaded(files=files))
+        return True
 
     def select_mode(self, mode: Mode) -> str:
         """Let tools do this much unasked from the next call on. Returns why that cannot be; empty when it is done."""

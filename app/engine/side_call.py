@@ -23,11 +23,12 @@ from ...providers.events import (
 )
 from ...providers.messages import ChatRequest
 from .bus import MessageBus
+from .context import calibration
 from .events import CallPriced, CallPurpose, SideCallStarted
-from .history import request_chars
 from .ids import new_id
 from .ledger import Called, CostOf, priced_call
-from .state import SessionState, estimate_tokens
+from .state import SessionState
+from .token_estimate import request_weight
 from .worker import read_stream
 
 
@@ -70,7 +71,7 @@ async def side_call(
         request_id=new_id("req"),
         purpose=purpose,
         ref=model.ref,
-        estimated_input_tokens=estimate_tokens(request_chars(request)),
+        estimated_input_tokens=calibration(bus.store.state, model.ref).tokens(request_weight(request)),
         turn_id=turn_id,
     )
     bus.publish(started)

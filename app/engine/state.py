@@ -18,6 +18,7 @@ from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
 from .events import (
     Attachment,
+    Compacted,
     Cost,
     HunkReviewed,
     InstructionFile,
@@ -138,10 +139,14 @@ class AnswerEntry:
     dialect: str
     started_at: float
     estimated_input_tokens: int = 0
+    weight: int = 0
+    """The size of the request as ``token_estimate`` counts it; 0 when it is not known."""
     parts: tuple[AnswerPart, ...] = ()
     first_token_at: float | None = None
     ended_at: float | None = None
     usage: Usage = field(default_factory=Usage)
+    usage_estimated: bool = False
+    """True when the server did not count (all of) ``usage``."""
     cost: Cost | None = None
     stop_reason: StopReason | None = None
     error: ResponseError | None = None
@@ -168,7 +173,15 @@ class SwitchEntry:
     at: float
 
 
-Entry: TypeAlias = PromptEntry | AnswerEntry | NoticeEntry | SwitchEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompactionEntry:
+    """From here on a summary stands for the older part of what is above. ``sent`` says what is still sent."""
+
+    compacted: Compacted
+    at: float
+
+
+Entry: TypeAlias = PromptEntry | AnswerEntry | NoticeEntry | SwitchEntry | CompactionEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +322,8 @@ class SessionState:
     """What the next prompt will tell the model."""
     instructions: tuple[InstructionFile, ...] = ()
     """What the model is told in every request, beside the rules."""
+    stale_files: tuple[str, ...] = ()
+    """Files whose content a model was given and that are not like that on disk any more."""
     side_calls: tuple[SideCallStarted, ...] = ()
     """Calls beside the conversation that have no ledger row yet."""
     verification: Verification | None = None

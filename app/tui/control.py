@@ -10,6 +10,7 @@ from ...providers.base import Exchange, ModelRef
 from ..engine.session import Session
 from ..engine.spending_report import LedgerReader
 from ..trust import FolderTrust
+from .attaching import Attaching
 from .sessions import OpenSession, Sessions
 
 
@@ -100,5 +101,7 @@ class Preferences:
     """What ``--model`` named: when it cannot be had, that is said aloud and not only on the first screen."""
     first_prompt: str | None = None
     """Sent as soon as a model is there (the demo's task)."""
+    attaching: Attaching | None = None
+    """What reads the files that a prompt mentions; None when there is none."""
     trust: FolderTrust | None = None
     """How the folder stands, and whether the person is asked; None for the demo's own folder."""

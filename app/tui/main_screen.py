@@ -41,13 +41,15 @@ from .widgets.exchange import show_exchange
 from .widgets.header import Header
 from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
-from .widgets.prompt import Prompt, PromptBox
+from .widgets.prompt import Prompt
+from .widgets.prompt_box import PromptBox
 from .widgets.provider_switcher import ProviderSwitcher
 from .widgets.spending import show_cost, show_tokens
 from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
 from .widgets.trust_bar import TrustBar
 from .widgets.welcome import Welcome
+from .window_screen import WindowScreen
 
 QUIT_WINDOW_S = 2.0
 """A second Ctrl+C within this time quits."""
@@ -56,7 +58,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(VerifyingScreen, SessionsScreen):
+class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -101,12 +103,10 @@ class MainScreen(VerifyingScreen, SessionsScreen):
         yield CheckList(stop_key=key_label(stop_keys[0]) if stop_keys else "", signs=self._signs, id="checks")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield PromptBox(
-            Prompt(
-                self.table,
-                history=read_history(history) if history else (),
-                remember=self._remember,
-                id="prompt",
-            ),
+            Prompt(history=read_history(history) if history else (), remember=self._remember, id="prompt"),
+            self.table,
+            files=self._path_source(),
+            values=self._argument_values,
             id="prompt-box",
         )
         yield CostBar(self._cost_of, signs=self._signs, id="bar")
@@ -194,8 +194,7 @@ class MainScreen(VerifyingScreen, SessionsScreen):
             self.notify(self._problem or "No model is connected yet.", severity="warning", markup=False)
             self._prompt.replace_all(text)
         else:
-            self._session.submit(text)
-            self._view("chat").jump_to_end()
+            self._send(text)
 
     def _run_command(self, action_id: str, argument: str, name: str) -> None:
         match action_id, argument:
@@ -209,6 +208,8 @@ class MainScreen(VerifyingScreen, SessionsScreen):
                 self.notify(choose_mode(self._session, mode), markup=False)
             case "session.verify", str(rounds) if rounds:
                 self.verify_rounds(rounds)
+            case "session.compact", str(focus):
+                self._compact(focus)
             case _:
                 self.call_later(self.run_action, name)
 

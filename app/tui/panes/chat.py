@@ -12,8 +12,9 @@ from itertools import zip_longest
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.message import Message
 
-from ...engine.state import Entry, SessionState, ToolRun
+from ...engine.state import CompactionEntry, Entry, SessionState, ToolRun
 from ..actions import bindings
 from ..transcript.cells import Cell, LinesCell, ThoughtCell
 from ..transcript.earlier import SHOWN_AT_FIRST, EarlierCell
@@ -27,6 +28,13 @@ class ChatPane(CellPane):
     """The conversation. Its keys are the action table's; hints that name keys are given as text."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("chat")]
+
+    class DroppedWanted(Message):
+        """The person wants to see what a compaction dropped."""
+
+        def __init__(self, entry: CompactionEntry) -> None:
+            super().__init__()
+            self.entry = entry
 
     def __init__(
         self,
@@ -107,7 +115,14 @@ class ChatPane(CellPane):
 
     action_next = CellPane.select_next_cell
     action_previous = select_previous_cell
-    action_unfold = CellPane.toggle_selected
+
+    def action_unfold(self) -> None:
+        """Unfold or fold what is selected; of a compaction, show what it dropped."""
+        entry = self.selected_entry
+        if isinstance(entry, CompactionEntry):
+            self.post_message(self.DroppedWanted(entry))
+        else:
+            self.toggle_selected()
 
     # ---- the start of a long session
 

@@ -11,10 +11,13 @@ from decimal import Decimal
 
 from ....providers.events import ResponseError, StopReason
 from ....tools.safe_text import safe_line
+from ...engine.attached import attachment_line
+from ...engine.compaction_words import compaction_line
 from ...engine.events import Cost, CostSource, NoticeLevel
 from ...engine.state import (
     AnswerEntry,
     AnswerPart,
+    CompactionEntry,
     Entry,
     NoticeEntry,
     PromptEntry,
@@ -73,7 +76,7 @@ def entry_key(entry: Entry, index: int, *, queued: bool) -> tuple[str, str]:
             return ("queued" if queued else "prompt", prompt_id)
         case AnswerEntry(request_id=request_id):
             return ("answer", request_id)
-        case NoticeEntry() | SwitchEntry():
+        case NoticeEntry() | SwitchEntry() | CompactionEntry():
             return ("line", f"{index} {entry.at}")
 
 
@@ -83,7 +86,9 @@ def view_entry(key: tuple[str, str], entry: Entry, before: Entry | None, around:
     gap = before is not None
     match entry:
         case PromptEntry(text=text):
-            return EntryView(key, entry, [PromptCell(text, signs, queued=key[0] == "queued", gap=gap)])
+            return EntryView(
+                key, entry, [PromptCell(text, signs, queued=key[0] == "queued", gap=gap), *_attached(entry, signs)]
+            )
         case AnswerEntry():
             follows = isinstance(before, AnswerEntry) and before.turn_id == entry.turn_id
             return AnswerView(key, entry, around, gap=gap and not follows)
@@ -94,12 +99,27 @@ def view_entry(key: tuple[str, str], entry: Entry, before: Entry | None, around:
         case SwitchEntry(ref=ref):
             line = plain_line(f"{signs.switch} {safe_line(str(ref))}", MUTED)
             return EntryView(key, entry, [LinesCell([line], gap=gap)])
+        case CompactionEntry():
+            return EntryView(key, entry, [_compaction(entry, signs, gap=gap)])
+
+
+def _attached(entry: PromptEntry, signs: Signs) -> list[Cell]:
+    """One quiet line for each thing that went along with a prompt."""
+    shown = (attachment_line(each) for each in entry.attachments)
+    lines = [plain_line(f"+ {name}  {amount}", MUTED) for name, amount in shown]
+    return [LinesCell(lines, lead=((f"{signs.bar} ", Look(role="person")),), selectable=True)] if lines else []
 
 
 def _notice(message: str, level: NoticeLevel, signs: Signs, *, gap: bool) -> Cell:
     role = {NoticeLevel.INFO: "muted", NoticeLevel.WARNING: "warn", NoticeLevel.ERROR: "danger"}[level]
     lines = [plain_line(expand_tabs(line), Look(role=role)) for line in screen_text(message).split("\n")]
     return LinesCell(lines, lead=((f"{signs.bar} ", Look(role=role)),), gap=gap, selectable=True)
+
+
+def _compaction(entry: CompactionEntry, signs: Signs, *, gap: bool) -> Cell:
+    """How much smaller it got and who wrote the summary; Enter shows what was dropped."""
+    line = [(safe_line(compaction_line(entry.compacted)), Look(role="accent")), ("   Enter shows it", MUTED)]
+    return LinesCell([line], lead=((f"{signs.bar} ", Look(role="accent")),), gap=gap, selectable=True)
 
 
 class AnswerView(EntryView):

@@ -1,27 +1,43 @@
-"""The prompt: several lines, history, paste, and the slash commands it may become.
+"""The prompt: several lines, history and paste. What it may become is offered by the box around it (``prompt_box``).
 
-``PromptBox`` is what a screen composes: the line of completions, the sign and the ``Prompt`` itself.
 Enter sends; a paste never does. The prompt grows with its text up to ``MAX_ROWS`` rows; the layout is
 touched only when the number of rows changes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, cast
+from typing import ClassVar, Protocol
 
-from rich.cells import cell_len
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
-from textual.widgets import Static, TextArea
+from textual.widgets import TextArea
 
 from ....tools.safe_text import safe_text
-from ..actions import Action, ActionTable, bindings
+from ..actions import bindings
+from ..dropped_files import as_mentions
 
 MAX_ROWS = 8
-PLACEHOLDER = "Ask for a change, / for commands"
+PLACEHOLDER = "Ask for a change, @ for files, ! for a command, / for more"
+
+
+class Offers(Protocol):
+    """What the text may become, as a list beside it. Each answers whether there was something to do."""
+
+    def take(self, *, sending: bool) -> bool:
+        """Put the chosen one in. ``sending``: Enter was pressed, which sends what needs nothing more."""
+        ...
+
+    def move(self, step: int) -> bool:
+        """Choose another one."""
+        ...
+
+    def close(self) -> bool:
+        """Take the list away."""
+        ...
+
+    def hush(self) -> None:
+        """Offer nothing for the text as it stands."""
+        ...
 
 
 class Prompt(TextArea):
@@ -45,7 +61,6 @@ class Prompt(TextArea):
 
     def __init__(
         self,
-        table: ActionTable,
         *,
         history: Sequence[str] = (),
         remember: Callable[[str], None] = lambda _: None,
@@ -54,7 +69,7 @@ class Prompt(TextArea):
     ) -> None:
         super().__init__(compact=True, highlight_cursor_line=False, soft_wrap=True, placeholder=placeholder, id=id)
         self.cursor_blink = False
-        self._table = table
+        self.offers: Offers | None = None
         self._remember = remember
         self._history = list(history)
         self._position = len(self._history)
@@ -68,19 +83,15 @@ class Prompt(TextArea):
         self.text = text
         self.move_cursor(self.document.end)
 
-    def completions(self) -> tuple[Action, ...]:
-        """The slash commands the text may become."""
-        return self._table.matching_commands(self.text)
-
     def action_submit(self) -> None:
         """Send the text; a backslash at its end asks for a new line instead."""
-        text = self.text
-        if text.endswith("\\") and self.cursor_location == self.document.end:
+        if self.text.endswith("\\") and self.cursor_location == self.document.end:
             self.action_delete_left()
             self.insert("\n")
             return
-        if (commands := self.completions()) and self._table.parse_command(text) is None:
-            text = f"/{commands[0].slash}"
+        if self.offers is not None and self.offers.take(sending=True):
+            return
+        text = self.text
         self.text = ""
         self._keep(text)
         self.post_message(self.Submitted(text.strip()))
@@ -96,34 +107,41 @@ class Prompt(TextArea):
         self.post_message(self.EditRequested(self.text))
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Insert what was pasted, whole, without control characters. It never sends."""
+        """Insert what was pasted, whole, without control characters; files dropped on the terminal as mentions."""
         event.prevent_default()
         event.stop()
-        if result := self._replace_via_keyboard(safe_text(event.text), *self.selection):
+        text = as_mentions(event.text) or safe_text(event.text)
+        if result := self._replace_via_keyboard(text, *self.selection):
             self.move_cursor(result.end_location)
             self.focus()
 
     async def _on_key(self, event: events.Key) -> None:
-        """Enter and keys with Alt are the bindings', and so is tab while commands are offered; the rest is typed."""
+        """Enter and keys with Alt are the bindings'; tab and escape are the list's while there is one."""
         if event.key == "enter" or event.key.startswith("alt+"):  # a key with Alt types nothing, whatever it carries
             event.prevent_default()
             return
-        if event.key == "tab" and (commands := self.completions()):
+        offers = self.offers
+        if offers is None:
+            return
+        if (event.key == "tab" and offers.take(sending=False)) or (event.key == "escape" and offers.close()):
             event.stop()
             event.prevent_default()
-            self.replace_all(f"/{commands[0].slash}{' ' if commands[0].argument else ''}")
 
     # ---- history
 
     def action_history_previous(self) -> None:
-        """On the first row the prompt before; elsewhere a row up."""
+        """In a list the row above; on the first row the prompt before; elsewhere a row up."""
+        if self.offers is not None and self.offers.move(-1):
+            return
         if self.cursor_at_first_row and self._position > 0:
             self._show_history(self._position - 1)
         else:
             self.action_cursor_up()
 
     def action_history_next(self) -> None:
-        """On the last row the prompt after, at last what was being written; elsewhere a row down."""
+        """In a list the row below; on the last row the prompt after, at last the draft; elsewhere a row down."""
+        if self.offers is not None and self.offers.move(1):
+            return
         if self.cursor_at_last_row and self._position < len(self._history):
             self._show_history(self._position + 1)
         else:
@@ -144,6 +162,8 @@ class Prompt(TextArea):
             self._draft = self.text
         self._position = position
         self.replace_all(self._draft if position == len(self._history) else self._history[position])
+        if self.offers is not None:
+            self.offers.hush()
 
     def _keep(self, text: str) -> None:
         """Remember a prompt, unless it is empty or the one before."""
@@ -180,43 +200,3 @@ class Prompt(TextArea):
         if rows != self._rows:
             self._rows = rows
             self.styles.height = rows
-
-
-class PromptBox(Vertical):
-    """The completions above, then the sign and the prompt."""
-
-    def __init__(self, prompt: Prompt, *, sign: str = "›", id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.prompt = prompt
-        self._sign = sign
-
-    def compose(self) -> ComposeResult:
-        """Four widgets in all."""
-        completions = Static(id="completions", markup=False)
-        completions.display = False
-        yield completions
-        with Horizontal():
-            yield Static(f"{self._sign} ", id="prompt-sign", markup=False)
-            yield self.prompt
-
-    def on_text_area_changed(self, event: TextArea.Changed) -> None:
-        """Offer the commands that the text may become."""
-        line = self.query_one("#completions", Static)
-        commands = cast(Prompt, event.text_area).completions()
-        line.display = bool(commands)
-        if commands:
-            line.update(completion_line(commands, self.size.width), layout=False)
-
-
-def completion_line(commands: Sequence[Action], width: int) -> Content:
-    """The first command with its title, then the others, on one row."""
-    first, *others = commands
-    argument = f" {first.argument}" if first.argument else ""
-    line = Content.assemble((f" /{first.slash}{argument}", "bold $accent"), (f"  {first.title}", "$text"))
-    keys = Content.assemble(("   Tab completes", "$muted"))
-    for other in others:
-        piece = f"   /{other.slash}"
-        if line.cell_length + cell_len(piece) + keys.cell_length > width:
-            break
-        line = line + Content.assemble((piece, "$muted"))
-    return line + keys if line.cell_length + keys.cell_length <= width else line

@@ -95,6 +95,8 @@ async def test_a_call_whose_process_died_is_priced_as_an_estimate():
     await ask(bus, ANSWER)
     state = replace(bus.store.state, side_calls=(published[0],))
     (row,) = unfinished_side_calls(state, [model()], cost_of, now=5.0)
-    assert row.cost.source is CostSource.ESTIMATED and row.usage.input_tokens == 100
+    assert (
+        row.cost.source is CostSource.ESTIMATED and row.usage.input_tokens == published[0].estimated_input_tokens > 50
+    )
     (unknown,) = unfinished_side_calls(state, [], cost_of, now=5.0)
     assert unknown.cost.amount is None

@@ -3,10 +3,11 @@ import time
 import pytest
 from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from patchbay.app.tui.actions import ActionTable
-from patchbay.app.tui.widgets.prompt import MAX_ROWS, Prompt, PromptBox, completion_line
+from patchbay.app.tui.widgets.completions import Completions
+from patchbay.app.tui.widgets.prompt import MAX_ROWS, Prompt
+from patchbay.app.tui.widgets.prompt_box import PromptBox
 from support.widget_app import WidgetApp
 
 
@@ -16,8 +17,8 @@ class Typed:
     def __init__(self, *, history: list[str] | None = None, table: ActionTable | None = None) -> None:
         self.kept: list[str] = []
         self.table = table or ActionTable()
-        self.prompt = Prompt(self.table, history=history or (), remember=self.kept.append)
-        self.app = WidgetApp(lambda: [PromptBox(self.prompt)])
+        self.prompt = Prompt(history=history or (), remember=self.kept.append)
+        self.app = WidgetApp(lambda: [PromptBox(self.prompt, self.table)])
         self.app.set_keymap(self.table.keymap())
 
     def run(self, size: tuple[int, int] = (80, 24)):
@@ -162,14 +163,17 @@ async def test_it_grows_to_eight_rows_shrinks_again_and_lays_out_only_then():
 async def test_the_slash_offers_commands_and_tab_completes():
     typed = Typed()
     async with typed.run() as pilot:
-        line = typed.app.query_one("#completions", Static)
-        assert not line.display
-        await typed.press(pilot, *"/mo")
-        assert line.display
-        assert "/model [provider/model]  Switch model" in typed.app.screen_text()[line.region.y]
-        await typed.press(pilot, "tab")
+        offered = typed.app.query_one(Completions)
+        assert not offered.display
+        await typed.press(pilot, *"/mod")
+        assert offered.display
+        row = typed.app.screen_text()[offered.region.y]
+        assert row.split() == [">", "/model", "[provider/model]", "Switch", "model", "Ctrl+O"]
+        await typed.press(pilot, "down", "tab")
+        assert typed.prompt.text == "/mode "
+        await typed.press(pilot, *["backspace"] * 2, "tab")
         assert typed.prompt.text == "/model "
-        assert not line.display
+        assert not offered.display
         assert typed.sent == []
 
 
@@ -213,10 +217,3 @@ async def test_paging_and_copying_nothing_are_left_to_the_screen():
         assert typed.prompt.check_action("copy", ()) is False
         typed.prompt.select_all()
         assert typed.prompt.check_action("copy", ()) is True
-
-
-@pytest.mark.parametrize("width", [20, 40, 80, 200])
-def test_the_completion_line_fits_and_names_the_first(width: int):
-    line = completion_line(ActionTable().matching_commands("/"), width)
-    assert str(line).startswith(" /help")
-    assert line.cell_length <= max(width, len(" /help  Keys and commands"))

@@ -1,0 +1,75 @@
+"""What goes along with a prompt: it is read first, then the prompt is sent; prompts keep their order."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+from textual.app import App
+
+from ...providers.messages import Effort
+from ...tools.base import Mode
+from ..engine.attached import Gathered
+from ..engine.events import NoticeLevel
+from ..instructions import report, withheld_names
+from .completing import PathSource
+from .control import Preferences
+from .restoring_screen import RestoringScreen
+
+
+class AttachingScreen(RestoringScreen):
+    """A screen whose prompt may name files."""
+
+    _preferences: Preferences
+    _sending: asyncio.Lock | None = None
+
+    def _path_source(self) -> PathSource | None:
+        """The files that the prompt can mention."""
+        attaching = self._preferences.attaching
+        return None if attaching is None else PathSource(attaching.files)
+
+    def _argument_values(self, action_id: str) -> Sequence[str]:
+        """What a slash command takes, for its completion."""
+        match action_id:
+            case "session.switch_model":
+                return [str(model.ref) for status in self._session.state.providers for model in status.models]
+            case "view.next_theme":
+                return sorted(
+                    theme for theme in cast("App[object]", self.app).available_themes if theme.startswith("patchbay")
+                )
+            case "session.next_effort":
+                return [effort.value for effort in Effort]
+            case "session.next_mode":
+                return [mode.value for mode in Mode]
+            case _:
+                return ()
+
+    def action_show_instructions(self) -> None:
+        """What the model is told by AGENTS.md files, as a notice."""
+        self._session.notice(report(self._session.state.instructions, withheld_names(self._preferences.trust)))
+
+    def _send(self, text: str) -> None:
+        """Send a prompt with what it mentions. Nothing that goes wrong with a file keeps the prompt back."""
+        waiting = self._sending is not None and self._sending.locked()
+        if self._preferences.attaching is None or ("@" not in text and not waiting):
+            self._session.submit(text)
+            self._view("chat").jump_to_end()
+        else:
+            self.run_worker(self._send_with_files(text), group="send")
+
+    async def _send_with_files(self, text: str) -> None:
+        self._sending = self._sending or asyncio.Lock()
+        async with self._sending:
+            gathered = await self._gathered(text)
+        for remark in gathered.remarks:
+            self._session.notice(remark, NoticeLevel.WARNING)
+        self._session.submit(text, gathered.attachments)
+        self._view("chat").jump_to_end()
+
+    async def _gathered(self, text: str) -> Gathered:
+        attaching = self._preferences.attaching
+        if attaching is None:
+            return Gathered()
+        try:
+            return await attaching.gather(text, self._session.state.model)
+        except Exception as error:  # a fault in reading a file must not cost the prompt
+            return Gathered(remarks=(f"No file went along: {type(error).__name__}: {error}",))

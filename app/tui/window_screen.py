@@ -1,0 +1,88 @@
+"""The model's window on the main screen: the meter, making room by hand, what was dropped, files that went stale."""
+
+from typing import cast
+
+from textual.app import App
+
+from ..engine.context_report import ContextReport, context_report
+from ..engine.state import CompactionEntry
+from .attaching_screen import AttachingScreen
+from .panes.chat import ChatPane
+from .transcript.palette import Signs
+from .widgets.context_meter import ContextScreen
+from .widgets.dropped import DroppedScreen, newest_place
+
+
+class WindowScreen(AttachingScreen):
+    """A screen that shows where a session's window goes."""
+
+    _signs: Signs
+
+    def action_show_context(self) -> None:
+        """Where the window goes."""
+        report = self._context_report()
+        if report is None:
+            self._warn("No model is selected: there is no window to fill yet.")
+            return
+
+        def chosen(what: str | None) -> None:
+            self._prompt.focus()
+            match what:
+                case "compact":
+                    self._compact("")
+                case "dropped":
+                    self.action_show_dropped()
+                case "refresh":
+                    self.action_refresh_files()
+                case _:
+                    pass
+
+        cast("App[object]", self.app).push_screen(ContextScreen(report, signs=self._signs), chosen)
+
+    def _context_report(self) -> ContextReport | None:
+        state, request = self._session.state, self._session.next_request()
+        return None if request is None or state.model is None else context_report(state, request, state.model)
+
+    def action_compact(self) -> None:
+        """Let a summary stand for the older part."""
+        self._compact("")
+
+    def _compact(self, focus: str) -> None:
+        self._warn(self._session.compact(focus))
+
+    def action_show_dropped(self) -> None:
+        """What the newest compaction took out."""
+        at = newest_place(self._session.state)
+        if at is None:
+            self._warn("Nothing was dropped: the model gets the whole conversation.")
+        else:
+            self._open_dropped(at)
+
+    def on_chat_pane_dropped_wanted(self, event: ChatPane.DroppedWanted) -> None:
+        """Enter on the line of a compaction."""
+        places = (at for at, entry in enumerate(self._session.state.transcript) if entry is event.entry)
+        at = next(places, None)
+        if at is not None:
+            self._open_dropped(at)
+
+    def _open_dropped(self, at: int) -> None:
+        assert isinstance(self._session.state.transcript[at], CompactionEntry)
+        cast("App[object]", self.app).push_screen(DroppedScreen(self._session.state, at))
+
+    def action_refresh_files(self) -> None:
+        """Mention the files that went stale in the prompt, so that they are sent anew with it."""
+        stale = self._session.state.stale_files
+        if not stale:
+            self._warn("No file that the model has read has changed on disk.")
+            return
+        prompt = self._prompt
+        mentions = " ".join(mention(path) for path in stale if mention(path) not in prompt.text)
+        if mentions:
+            prompt.insert(f"{mentions} ")
+        prompt.focus()
+        self.notify("They go along with this prompt as they are now.", markup=False)
+
+
+def mention(path: str) -> str:
+    """A path as the prompt takes it."""
+    return f'@"{path}"' if any(blank in path for blank in " \t") else f"@{path}"
