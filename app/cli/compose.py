@@ -273,6 +273,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         durable=None if journal.recorder is None else journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
+        run_own=toolbox.for_person.run,
     )
     session = Session(journal.bus, parts)
     _select_mode(session, settings.mode)

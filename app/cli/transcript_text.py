@@ -13,6 +13,7 @@ from typing import TypeAlias
 from ...tools.safe_text import safe_line, safe_text
 from ..engine.state import (
     AnswerEntry,
+    CommandEntry,
     Entry,
     NoticeEntry,
     PromptEntry,
@@ -100,6 +101,8 @@ def _markdown_entry(entry: Entry, runs: dict[str, ToolRun]) -> Iterator[str]:
             yield f"*{safe_line(entry.message)}*"
         case SwitchEntry():
             yield f"*From here on: {safe_line(str(entry.ref))}*"
+        case CommandEntry():
+            yield from _markdown_command(entry, runs)
 
 
 def _markdown_part(part: object, runs: dict[str, ToolRun]) -> Iterator[str]:
@@ -116,6 +119,25 @@ def _markdown_part(part: object, runs: dict[str, ToolRun]) -> Iterator[str]:
                 yield _fenced(_bounded(run.content))
         case _:
             return
+
+
+def _markdown_command(entry: CommandEntry, runs: dict[str, ToolRun]) -> Iterator[str]:
+    """A command of the person's own; a private one stays out of what is given away."""
+    if entry.private:
+        return
+    run = runs.get(entry.run_id)
+    yield f"**{safe_line(f'$ {entry.command}')}**"
+    if run is not None and run.content:
+        yield _fenced(_bounded(run.content))
+
+
+def _html_command(entry: CommandEntry, runs: dict[str, ToolRun]) -> Iterator[str]:
+    if entry.private:
+        return
+    run = runs.get(entry.run_id)
+    content = "" if run is None else html.escape(_bounded(run.content))
+    summary = f"<summary><code>$ {html.escape(safe_line(entry.command))}</code></summary>"
+    yield f"<details>{summary}<pre>{content}</pre></details>"
 
 
 def _fenced(text: str) -> str:
@@ -140,6 +162,8 @@ def _html_entry(entry: Entry, runs: dict[str, ToolRun], render: Render) -> Itera
             yield f'<p class="notice">{html.escape(safe_line(entry.message))}</p>'
         case SwitchEntry():
             yield f'<p class="notice">From here on: {html.escape(safe_line(str(entry.ref)))}</p>'
+        case CommandEntry():
+            yield from _html_command(entry, runs)
 
 
 def _html_part(part: object, runs: dict[str, ToolRun], render: Render) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import assert_never
 from ...providers.events import Usage
 from .events import (
     CallPriced,
+    CommandStarted,
     CostSource,
     EffortSelected,
     FilesRestored,
@@ -31,10 +32,21 @@ from .events import (
     TurnStarted,
 )
 from .reduce_answer import reduce_response
+from .reduce_commands import own_command_ended
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reviews import review_note, reviewed
-from .state import AnswerEntry, Entry, NoticeEntry, PromptEntry, Revisions, SessionState, SwitchEntry, Totals
+from .state import (
+    AnswerEntry,
+    CommandEntry,
+    Entry,
+    NoticeEntry,
+    PromptEntry,
+    Revisions,
+    SessionState,
+    SwitchEntry,
+    Totals,
+)
 
 
 def reduce(state: SessionState, stamped: Stamped) -> SessionState:
@@ -44,13 +56,16 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
         case ProviderActivity():
             return reduce_response(state, event, at)
         case ToolActivity():
-            return reduce_tool(state, event, at)
+            return own_command_ended(reduce_tool(state, event, at), event)
         case SessionStarted() | SessionForked():
             return _began(state, stamped)
         case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded():
             return _selected(state, event, at)
         case PromptQueued() | PromptSubmitted():
             return _prompted(state, event, at)
+        case CommandStarted():
+            entry = CommandEntry(run_id=event.run_id, command=event.command, private=event.private, at=at)
+            return with_entry(state, entry)
         case TurnStarted() | TurnEnded():
             return _turn_moved(state, event, at)
         case HunkReviewed():
@@ -118,8 +133,9 @@ def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted, at: fl
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
     note = review_note(state.untold_reviews)
-    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=event.attachments)
-    return with_entry(replace(state, queued=queued, untold_reviews=()), entry)
+    attachments = (*state.untold_commands, *event.attachments)
+    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=attachments)
+    return with_entry(replace(state, queued=queued, untold_reviews=(), untold_commands=()), entry)
 
 
 def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) -> SessionState:

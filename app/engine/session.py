@@ -33,6 +33,7 @@ from .history import needs_answer
 from .ids import new_id
 from .ledger import CostOf, priced
 from .no_checkpoints import NoCheckpoints
+from .own_commands import OwnCommands, RunOwn
 from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
@@ -53,6 +54,8 @@ class Parts:
     """Waits until everything published is on disk; None for a session kept in memory."""
     recovery: Recovery = field(default_factory=NoRecovery)
     """What is tried again, and which model goes on instead."""
+    run_own: RunOwn | None = None
+    """Runs commands of the person's own; None where none can be run."""
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     """What tools did to files, and the way back."""
 
@@ -68,6 +71,7 @@ class Session:
         self._turn: asyncio.Task[TurnOutcome] | None = None
         self._closing = False
         self.checkpoints = parts.checkpoints
+        self._own = OwnCommands(bus, parts.run_own, self._durable)
         self._restoring = Restoring(bus, parts.checkpoints, self._durable)
         self._runner = TurnRunner(
             bus,
@@ -96,8 +100,8 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """True while a turn runs, or files are put back."""
-        return self._restoring.active or self._turn_runs
+        """True while a turn runs, a command of the person's own does, or files are put back."""
+        return self._restoring.active or self._turn_runs or self._own.active
 
     @property
     def _turn_runs(self) -> bool:
@@ -114,6 +118,25 @@ class Session:
         self.bus.publish(PromptSubmitted(prompt_id=prompt_id, text=text, attachments=attachments))
         self._start()
 
+    def run_command(self, command: str, *, private: bool) -> str:
+        """Run a command of the person's own, unasked. Returns why that cannot be; empty when it runs.
+
+        Its output goes along with the next prompt, unless it is ``private``. A prompt that is sent meanwhile waits
+        for its end.
+        """
+        if not self._own.available:
+            return "Commands cannot be run here."
+        if self._own.active:
+            return "A command of yours is running: wait for its end, or stop it (Esc)."
+        if self.busy:
+            return "A turn is running: wait for its end, or stop it (Esc), before you run a command."
+        self._own.start(command, private=private, ended=self._own_ended)
+        return ""
+
+    def _own_ended(self) -> None:
+        if self.state.queued and not self._closing and not self.busy:
+            self._start()
+
     def retry(self) -> bool:
         """Ask for the missing or broken answer again. False when there is nothing to retry or a turn runs."""
         if self.busy or not needs_answer(self.state):
@@ -123,6 +146,8 @@ class Session:
 
     def cancel(self) -> bool:
         """Stop what runs: the stream is closed, tools are killed, the history stays valid. False when idle."""
+        if self._own.cancel():
+            return True
         if not self._turn_runs or self._turn is None:
             return False
         self._turn.cancel()
@@ -239,6 +264,7 @@ class Session:
         self.checkpoints.close()
         if self.cancel() and self._turn is not None:
             await asyncio.wait([self._turn])
+        await self._own.wait()
         await self._durable()
 
     def _start(self) -> None:
@@ -286,9 +312,12 @@ def repair(bus: MessageBus, cost_of: CostOf) -> bool:
         message="Patchbay ended while this answer was arriving. What came is kept.",
         retryable=True,
     )
+    own_only = turn_id is None and not any(run.request_id for run in state.active_runs)
     content = "Patchbay ended while this ran: it may or may not have taken effect. Check before doing it again."
     for event in closing_events(state, turn_id or "", end, Outcome.INTERRUPTED, content):
         bus.publish(event)
+    if own_only:  # a command of the person's own: no turn was broken off
+        return True
     if answer is not None:
         # Another model may have been chosen while this one answered: its price is not the price of this call.
         chosen = state.model

@@ -22,6 +22,17 @@ class AttachingScreen(RestoringScreen):
     _preferences: Preferences
     _sending: asyncio.Lock | None = None
 
+    def _run_own(self, text: str) -> None:
+        """Run a command of the person's own: ``!command``, or ``!!command`` for one that no model ever hears of."""
+        private = text.startswith("!!")
+        command = text.removeprefix("!").removeprefix("!").strip()
+        problem = self._session.run_command(command, private=private) if command else "There is no command after the !."
+        if problem:
+            self._warn(problem)
+            self._prompt.replace_all(text)
+        else:
+            self._view("chat").jump_to_end()
+
     def _path_source(self) -> PathSource | None:
         """The files that the prompt can mention."""
         attaching = self._preferences.attaching
