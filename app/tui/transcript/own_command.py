@@ -69,7 +69,7 @@ class OwnCommandCell(Cell):
         end, look = self._end(), MUTED
         if self.run is not None and self.run.outcome not in (None, Outcome.OK):
             look = Look(role="danger")
-        told = "private, no model sees it" if self._entry.private else "goes along with the next prompt"
+        told = "private, no model sees it" if self._entry.private else "sent with the prompt that follows"
         return [(end, look), (f" {self._signs.dot} {told}", MUTED)]
 
     def _end(self) -> str:
