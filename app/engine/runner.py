@@ -25,7 +25,7 @@ from ...providers.events import (
 from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
-from .attached import with_instructions, without_images
+from .attached import as_seen, with_instructions
 from .bus import MessageBus
 from .closing import closing_events, not_finished
 from .events import (
@@ -291,14 +291,13 @@ class TurnRunner:
         try:
             provider = self._wiring.directory.provider(model.ref)
             prepared = self._wiring.prepare(messages, model.ref, self._state.dialect, continuation=paused(self._state))
-            messages = prepared.messages
-            if prepared.changes and prepared.changes != self._told:
-                self._bus.publish(NoticePosted(message="; ".join(prepared.changes)))
-            self._told = prepared.changes
+            messages, left_out = as_seen(prepared.messages, self._state, model)
+            changes = (*prepared.changes, *left_out)
+            if changes and changes != self._told:
+                self._bus.publish(NoticePosted(message="; ".join(changes)))
+            self._told = changes
         except ProviderConfigError as error:
             provider, problem = None, str(error)
-        if model.vision is False:
-            messages = without_images(messages, str(model.ref))
         request = ChatRequest(
             model=model.ref.model,
             messages=messages,
