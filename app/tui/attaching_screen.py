@@ -55,8 +55,12 @@ class AttachingScreen(RestoringScreen):
                 return ()
 
     def action_show_instructions(self) -> None:
-        """What the model is told by AGENTS.md files, as a notice."""
-        self._session.notice(report(self._session.state.instructions, withheld_names(self._preferences.trust)))
+        """What the model is told by AGENTS.md files: a notice in the conversation; before there is one, beside it."""
+        said = report(self._session.state.instructions, withheld_names(self._preferences.trust))
+        if self._welcome_shown:
+            self.notify(said, timeout=10, markup=False)
+        else:
+            self._session.notice(said)
 
     def _send(self, text: str) -> None:
         """Send a prompt with what it mentions. Nothing that goes wrong with a file keeps the prompt back."""

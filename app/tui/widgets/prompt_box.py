@@ -21,7 +21,7 @@ from ..path_index import PathHit
 from .completions import Completions
 from .prompt import Prompt
 
-OWN_COMMAND = " Runs unasked; its output goes along with the next prompt   !! keeps it private"
+OWN_COMMAND = " Runs unasked; its output goes with the next prompt   !! keeps it private"
 PRIVATE_COMMAND = " Runs unasked; no model ever sees it or its output"
 
 
