@@ -13,6 +13,8 @@ from pathlib import Path
 
 from .plain_file import read_plain_file
 
+INSTRUCTIONS = ("AGENTS.md", "CLAUDE.md")
+"""What the model is told: also looked for above a folder that is in no repository, below the home folder."""
 FILES = ("AGENTS.md", "CLAUDE.md", ".mcp.json")
 """Instructions and servers, in the folder and in each parent up to the root of its repository."""
 FOLDERS = (".patchbay", ".agents")
@@ -48,6 +50,8 @@ class FolderConfig:
     items: tuple[ConfigItem, ...]
     complete: bool = True
     """False when there is more than anybody would look through."""
+    outer: tuple[Path, ...] = ()
+    """Folders above a root that is no repository, the nearest first; of these only the instructions count."""
 
     def digests(self) -> dict[str, str]:
         """What each file holds, by its name."""
@@ -59,8 +63,8 @@ class FolderConfig:
         return next((item.content for item in self.items if item.name == wanted), None)
 
     def by_place(self, names: tuple[str, ...]) -> Iterator[tuple[ConfigItem, ...]]:
-        """The files of these names, place by place from the root down to ``folder``, in the order of ``names``."""
-        for place in reversed([*_places(self.folder, self.root)]):
+        """The files of these names, place by place from the outermost to ``folder``, in the order of ``names``."""
+        for place in reversed([*_places(self.folder, self.root), *self.outer]):
             wanted = [_relative(place / name, self.root) for name in names]
             found = {item.name: item for item in self.items if item.name in wanted}
             if found:
@@ -68,6 +72,8 @@ class FolderConfig:
 
     def covers(self, name: str) -> bool:
         """Whether a file of this name, relative to the root, would have been found if it were there."""
+        if any(_relative(place / each, self.root) == name for place in self.outer for each in INSTRUCTIONS):
+            return True
         return any(
             _relative(place / each, self.root) == name or name.startswith(_relative(place / each, self.root) + "/")
             for place in _places(self.folder, self.root)
@@ -99,12 +105,21 @@ def look_at(folder: Path, home: Path) -> FolderConfig:
     """Find and read the configuration of a folder. Never raises, never waits, starts nothing."""
     real = Path(os.path.realpath(folder))
     root = trust_root(real, home)
-    items: list[ConfigItem] = []
+    outer = _outer(root, home)
+    items = [_item(place / name, root) for place in outer for name in INSTRUCTIONS if os.path.lexists(place / name)]
     for path in _found(real, root):
         if len(items) == MAX_FILES:
-            return FolderConfig(root=root, folder=real, items=tuple(items), complete=False)
+            return FolderConfig(root=root, folder=real, items=tuple(items), complete=False, outer=outer)
         items.append(_item(path, root))
-    return FolderConfig(root=root, folder=real, items=tuple(items))
+    return FolderConfig(root=root, folder=real, items=tuple(items), outer=outer)
+
+
+def _outer(root: Path, home: Path) -> tuple[Path, ...]:
+    """The folders between a root that is no repository and the home folder, the nearest first."""
+    real_home = Path(os.path.realpath(home))
+    if os.path.lexists(root / ".git") or not root.is_relative_to(real_home):
+        return ()
+    return tuple(place for place in root.parents if place != real_home and place.is_relative_to(real_home))
 
 
 def _places(folder: Path, root: Path) -> Iterator[Path]:
@@ -164,7 +179,8 @@ def _target(path: Path, root: Path) -> bytes:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+    """The name of a path, from the root; above it with ``..``."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else os.path.relpath(path, root)
 
 
 def _digest(data: bytes) -> str:

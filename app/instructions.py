@@ -11,11 +11,10 @@ from pathlib import Path
 
 from ..tools.safe_text import safe_line, safe_text
 from .engine.events import InstructionFile
+from .folder_config import INSTRUCTIONS
 from .plain_file import read_plain_file
 from .trust import FolderTrust
 
-NAMES = ("AGENTS.md", "CLAUDE.md")
-"""The first that is there counts, folder by folder."""
 MAX_FILE_BYTES = 32 * 1024
 MAX_BYTES = 64 * 1024
 """Of all of them together; the ones nearest to the folder keep their text when not all can."""
@@ -50,7 +49,7 @@ def gather_instructions(trust: FolderTrust | None, config_folder: Path, home: Pa
 
 def _own(config_folder: Path, home: Path) -> Iterator[_Found | str]:
     """The person's own file. It is theirs: nobody has to be asked."""
-    file = config_folder / NAMES[0]
+    file = config_folder / INSTRUCTIONS[0]
     shown = f"~/{file.relative_to(home)}" if file.is_relative_to(home) else str(file)
     try:
         yield _Found(path=shown, content=read_plain_file(file, _READ_BYTES))
@@ -64,7 +63,7 @@ def _of_folder(trust: FolderTrust | None) -> Iterator[_Found | str]:
     """One file of each folder from the root of the repository down, as it was when the person was asked."""
     if trust is None or not trust.standing.counts:
         return
-    for items in trust.config.by_place(NAMES):
+    for items in trust.config.by_place(INSTRUCTIONS):  # of each place the first that can be read
         for item in items:
             if item.content is None:
                 yield f"{safe_line(item.name)} was not read: {safe_line(item.problem)}."
@@ -96,7 +95,7 @@ def withheld_names(trust: FolderTrust | None) -> tuple[str, ...]:
     """Names of instructions in the folder that do not count, because it is not trusted."""
     if trust is None or trust.standing.counts:
         return ()
-    return tuple(item.name for items in trust.config.by_place(NAMES) for item in items)
+    return tuple(item.name for items in trust.config.by_place(INSTRUCTIONS) for item in items)
 
 
 def report(files: tuple[InstructionFile, ...], withheld: tuple[str, ...]) -> str:

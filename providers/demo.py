@@ -285,8 +285,8 @@ def _turn(messages: Sequence[Message]) -> tuple[str, Sequence[Message]]:
     for at in range(len(messages) - 1, -1, -1):
         message = messages[at]
         if isinstance(message, UserMessage) and message != CONTINUE:
-            said = "\n".join(block.text for block in message.blocks if isinstance(block, TextBlock))
-            return said, messages[at + 1 :]
+            words = (block.text for block in reversed(message.blocks) if isinstance(block, TextBlock))
+            return next(words, ""), messages[at + 1 :]
     return "", messages
 
 

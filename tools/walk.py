@@ -62,7 +62,11 @@ async def _listed_by_git(folder: Place, context: ToolContext) -> list[str]:
         )
     except OSError:  # no git here
         return []
-    return [os.fsdecode(name) for name in bytes(output).split(b"\0") if name] if end.exit_status == 0 else []
+    return await asyncio.to_thread(_names, bytes(output)) if end.exit_status == 0 else []
+
+
+def _names(output: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in output.split(b"\0") if name]
 
 
 def _regular(folder: Path, listed: list[str]) -> list[str]:

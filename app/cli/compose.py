@@ -296,6 +296,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         checkpoints=checkpoints,
         verify=verify_rules(settings, folder),
         compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
+        run_own=toolbox.for_person.run,
     )
     session = Session(journal.bus, parts)
     observing = Observing()

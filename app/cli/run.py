@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...providers.redact import redact_registered
-from ...tools.safe_text import safe_text
+from ...tools.safe_text import safe_line, safe_text
 from ..engine.codec import encode
 from ..engine.database import DatabaseError
 from ..engine.events import ProvidersListed, Stamped
+from ..instructions import withheld_names
 from ..paths import find_paths
 from ..settings import SettingsError, load_settings
 from ..trust import trust_of
@@ -81,6 +82,8 @@ async def _run(runtime: Runtime, prompt: str, output: str) -> int:
         if problem := await runtime.start():
             return _refuse(f"{problem}\n`patchbay doctor` says what to do.", output)
         session = runtime.session
+        for name in withheld_names(runtime.trust):
+            sys.stderr.write(f"   {safe_line(name)} is not used: nobody said that this folder is trusted (--trust)\n")
         sinks = (_lines(session),) if output == "jsonl" else ()
         attaching = runtime.attaching
         gathered = None if attaching is None else await attaching.gather(prompt, session.state.model)

@@ -18,6 +18,7 @@ from ..engine.events import NoticeLevel, Stamped, ToolActivity
 from ..engine.state import (
     AnswerEntry,
     AnswerPart,
+    CommandEntry,
     CompactionEntry,
     Entry,
     NoticeEntry,
@@ -101,10 +102,19 @@ class _Page:
             case NoticeEntry():
                 level = "" if entry.level is NoticeLevel.INFO else f" {entry.level.value}"
                 yield f'<p class="notice{level}">{_text(safe_text(entry.message))}</p>'
+            case CommandEntry() if not entry.private:
+                yield from self._command(entry)
+            case CommandEntry():  # a private one stays out of what is given away
+                return
             case CompactionEntry(compacted=compacted):
                 yield f'<p class="notice">{_line(compaction_line(compacted))}</p>'
             case SwitchEntry():
                 yield f'<p class="notice">From here on: {_line(str(entry.ref))}</p>'
+
+    def _command(self, entry: CommandEntry) -> Iterator[str]:
+        run = self._runs.get(entry.run_id)
+        content = "" if run is None else _text(bounded(run.content))
+        yield f"<details><summary><code>$ {_line(entry.command)}</code></summary><pre>{content}</pre></details>"
 
     def _part(self, part: AnswerPart) -> Iterator[str]:
         match part:

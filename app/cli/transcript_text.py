@@ -9,6 +9,7 @@ from ..engine.compaction_words import compaction_line
 from ..engine.events import Cost, CostSource
 from ..engine.state import (
     AnswerEntry,
+    CommandEntry,
     CompactionEntry,
     Entry,
     NoticeEntry,
@@ -67,6 +68,8 @@ def _markdown_entry(entry: Entry, runs: dict[str, ToolRun]) -> Iterator[str]:
             yield f"*From here on: {safe_line(str(entry.ref))}*"
         case CompactionEntry(compacted=compacted):
             yield f"*{safe_line(compaction_line(compacted))}*"
+        case CommandEntry():
+            yield from _markdown_command(entry, runs)
 
 
 def _markdown_part(part: object, runs: dict[str, ToolRun]) -> Iterator[str]:
@@ -89,6 +92,16 @@ def _fenced(text: str) -> str:
     longest = max((len(ticks) for ticks in _TICKS.findall(text)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}\n{text.rstrip()}\n{fence}"
+
+
+def _markdown_command(entry: CommandEntry, runs: dict[str, ToolRun]) -> Iterator[str]:
+    """A command of the person's own; a private one stays out of what is given away."""
+    if entry.private:
+        return
+    run = runs.get(entry.run_id)
+    yield f"**{safe_line(f'$ {entry.command}')}**"
+    if run is not None and run.content:
+        yield _fenced(bounded(run.content))
 
 
 def attachment_names(entry: PromptEntry) -> list[str]:

@@ -8,13 +8,18 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ...providers.base import ModelInfo, ModelRef
+from ...providers.events import ErrorKind
 from ...providers.messages import ImageBlock, Message, TextBlock, UserBlock, UserMessage
 from ...tools.safe_text import safe_line
 from .events import Attachment, AttachmentKind, InstructionFile
+from .state import AnswerEntry, SessionState
 
 PREFACE = """\
 The instructions below were written for this project or by the user for all of their projects. Follow them where they
 fit the task. What the user says here and the rules above come first, and nothing in them allows what needs approval."""
+_REFUSALS = (ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.SERVER_ERROR, ErrorKind.PROTOCOL)
+_IMAGES = re.compile(r"\b(?:images?|image_url|image input|vision|multimodal|mmproj)\b", re.IGNORECASE)
 _CHARS_PER_TOKEN = 3
 _CUT = "\n[cut here: {left:,} more characters do not fit]"
 
@@ -47,6 +52,32 @@ def attachment_line(attachment: Attachment) -> tuple[str, str]:
         case AttachmentKind.COMMAND:
             lines = attachment.text.rstrip("\n").count("\n")  # the line that says how it ended is no output
             return f"! {name}", _count(lines, "line")
+
+
+def as_seen(
+    messages: tuple[Message, ...], state: SessionState, model: ModelInfo
+) -> tuple[tuple[Message, ...], tuple[str, ...]]:
+    """The messages as this model can take them, and what was left out, in words.
+
+    Images are left out for a model that is known not to see, and for one of which nobody knows once it has refused
+    them: asking again then goes on without them, and the session is not stuck.
+    """
+    if model.vision or not any(isinstance(block, ImageBlock) for each in messages for block in _user_blocks(each)):
+        return messages, ()
+    if model.vision is None and not _refused_images(state, model.ref):
+        return messages, ()
+    return without_images(messages, str(model.ref)), (f"images are left out: {model.ref} does not take them",)
+
+
+def _user_blocks(message: Message) -> tuple[UserBlock, ...]:
+    return message.blocks if isinstance(message, UserMessage) else ()
+
+
+def _refused_images(state: SessionState, ref: ModelRef) -> bool:
+    """Whether an error of this model speaks of images."""
+    answers = (entry for entry in state.transcript if isinstance(entry, AnswerEntry) and entry.ref == ref)
+    errors = (entry.error for entry in answers if entry.error is not None)
+    return any(error.kind in _REFUSALS and _IMAGES.search(error.message) for error in errors)
 
 
 def without_images(messages: Sequence[Message], model: str) -> tuple[Message, ...]:

@@ -185,6 +185,16 @@ class InstructionsLoaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandStarted:
+    """The person runs a command of their own; its run has no call of a model behind it."""
+
+    run_id: str
+    command: str
+    private: bool = False
+    """No model is ever told of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnStarted:
     """The runner begins to work on what the person asked."""
 
@@ -413,6 +423,7 @@ SessionEvent: TypeAlias = (
     | PromptQueued
     | PromptSubmitted
     | InstructionsLoaded
+    | CommandStarted
     | TurnStarted
     | TurnEnded
     | RequestStarted

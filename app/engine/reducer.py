@@ -6,6 +6,7 @@ from typing import assert_never
 from ...providers.events import Usage
 from .events import (
     CallPriced,
+    CommandStarted,
     Compacted,
     CostSource,
     EffortSelected,
@@ -34,6 +35,7 @@ from .events import (
     TurnStarted,
 )
 from .reduce_answer import reduce_response
+from .reduce_commands import own_command_ended
 from .reduce_compaction import compacted
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
@@ -50,12 +52,12 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
         case ProviderActivity():
             return reduce_response(state, event, at)
         case ToolActivity():
-            return reduce_tool(state, event, at)
+            return own_command_ended(reduce_tool(state, event, at), event)
         case SessionStarted() | SessionForked() | TitleProposed():
             return _began(state, stamped)
         case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded():
             return _selected(state, event, at)
-        case PromptQueued() | PromptSubmitted() | PromptsWithdrawn():
+        case PromptQueued() | PromptSubmitted() | PromptsWithdrawn() | CommandStarted():
             return _prompted(state, event, at)
         case TurnStarted() | TurnEnded():
             return _turn_moved(state, event, at)
@@ -133,8 +135,16 @@ def _selected(
     return with_entry(state, SwitchEntry(ref=event.model.ref, at=at)) if switched else state
 
 
-def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted | PromptsWithdrawn, at: float) -> SessionState:
-    """A prompt waits, no longer does, or becomes part of the conversation with the reviews since the last one."""
+def _prompted(
+    state: SessionState, event: PromptQueued | PromptSubmitted | PromptsWithdrawn | CommandStarted, at: float
+) -> SessionState:
+    """A prompt or command of the person: it waits, no longer does, or becomes part of the conversation.
+
+    A prompt takes along the reviews and the commands since the last one.
+    """
+    if isinstance(event, CommandStarted):
+        entry = CommandEntry(run_id=event.run_id, command=event.command, private=event.private, at=at)
+        return with_entry(state, entry)
     if isinstance(event, PromptsWithdrawn):
         kept = tuple(entry for entry in state.queued if entry.prompt_id not in event.prompt_ids)
         return replace(state, queued=kept, revisions=bumped(state, chat=1, status=1))
@@ -143,10 +153,11 @@ def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted | Promp
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
     note = "\n".join(filter(None, (review_note(state.untold_reviews), event.note)))
-    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=event.attachments)
+    attachments = (*state.untold_commands, *event.attachments)
+    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=attachments)
     if event.by_program:
         entry = replace(entry, by_program=True)
-    return with_entry(replace(state, queued=queued, untold_reviews=()), entry)
+    return with_entry(replace(state, queued=queued, untold_reviews=(), untold_commands=()), entry)
 
 
 def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) -> SessionState:

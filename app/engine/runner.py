@@ -25,7 +25,7 @@ from ...providers.events import (
 from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
-from .attached import with_instructions, without_images
+from .attached import as_seen, with_instructions
 from .bus import MessageBus
 from .closing import closing_events, not_finished
 from .compacting import Compacting, MakingRoom
@@ -351,11 +351,10 @@ class TurnRunner:
         window = model.context_window
         try:
             prepared = self._wiring.prepare(messages, model.ref, state.dialect, continuation=paused(state))
-            messages, changes = prepared.messages, prepared.changes
+            messages, left_out = as_seen(prepared.messages, state, model)
+            changes = (*prepared.changes, *left_out)
         except ProviderConfigError as error:
             unfit = str(error)
-        if model.vision is False:
-            messages = without_images(messages, str(model.ref))
         request = ChatRequest(
             model=model.ref.model,
             messages=messages,

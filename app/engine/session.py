@@ -37,6 +37,7 @@ from .history import needs_answer
 from .ids import new_id
 from .ledger import CostOf, priced
 from .no_checkpoints import NoCheckpoints
+from .own_commands import OwnCommands, RunOwn
 from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
@@ -59,6 +60,8 @@ class Parts:
     """Waits until everything published is on disk; None for a session kept in memory."""
     recovery: Recovery = field(default_factory=NoRecovery)
     """What is tried again, and which model goes on instead."""
+    run_own: RunOwn | None = None
+    """Runs commands of the person's own; None where none can be run."""
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     """What tools did to files, and the way back."""
     verify: VerifyRules = field(default_factory=VerifyRules)
@@ -78,6 +81,7 @@ class Session:
         self._turn: asyncio.Task[TurnOutcome] | None = None
         self._closing = False
         self.checkpoints = parts.checkpoints
+        self._own = OwnCommands(bus, parts.run_own, self._durable)
         self._restoring = Restoring(bus, parts.checkpoints, self._durable)
         self._runner = TurnRunner(
             bus,
@@ -115,8 +119,8 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        """True while a turn runs, or files are put back."""
-        return self._restoring.active or self._turn_runs
+        """True while a turn runs, a command of the person's own does, or files are put back."""
+        return self._restoring.active or self._turn_runs or self._own.active
 
     @property
     def _turn_runs(self) -> bool:
@@ -132,6 +136,25 @@ class Session:
         else:
             self.bus.publish(PromptSubmitted(prompt_id=prompt_id, text=text, attachments=attachments))
         if not self.busy:
+            self._start()
+
+    def run_command(self, command: str, *, private: bool) -> str:
+        """Run a command of the person's own, unasked. Returns why that cannot be; empty when it runs.
+
+        Its output goes along with the next prompt, unless it is ``private``. A prompt that is sent meanwhile waits
+        for its end.
+        """
+        if not self._own.available:
+            return "Commands cannot be run here."
+        if self._own.active:
+            return "A command of yours is running: wait for its end, or stop it (Esc)."
+        if self.busy:
+            return "A turn is running: wait for its end, or stop it (Esc), before you run a command."
+        self._own.start(command, private=private, ended=self._own_ended)
+        return ""
+
+    def _own_ended(self) -> None:
+        if self.state.queued and not self._closing and not self.busy:
             self._start()
 
     def retry(self) -> bool:
@@ -160,6 +183,8 @@ class Session:
 
     def cancel(self) -> bool:
         """Stop what runs: the stream is closed, tools are killed, the history stays valid. False when idle."""
+        if self._own.cancel():
+            return True
         if not self._turn_runs or self._turn is None:
             return False
         self._turn.cancel()
@@ -295,6 +320,7 @@ class Session:
         self.checkpoints.close()
         if self.cancel() and self._turn is not None:
             await asyncio.wait([self._turn])
+        await self._own.wait()
         await self._durable()
 
     def _start(self, work: Coroutine[None, None, TurnOutcome] | None = None) -> None:
@@ -369,10 +395,13 @@ def repair(bus: MessageBus, cost_of: CostOf) -> bool:
         message="Patchbay ended while this answer was arriving. What came is kept.",
         retryable=True,
     )
+    own_only = turn_id is None and not any(run.request_id for run in state.active_runs)
     if answer is not None:
         bus.publish(ProviderActivity(turn_id=answer.turn_id, request_id=answer.request_id, event=end))
     for event in dead_tools(state):
         bus.publish(event)
+    if own_only:  # a command of the person's own: no turn was broken off
+        return True
     if answer is not None:
         # Another model may have been chosen while this one answered: its price is not the price of this call.
         chosen = state.model

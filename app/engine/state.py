@@ -181,7 +181,18 @@ class CompactionEntry:
     at: float
 
 
-Entry: TypeAlias = PromptEntry | AnswerEntry | NoticeEntry | SwitchEntry | CompactionEntry
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandEntry:
+    """A command of the person's own; its output is in the run ``run_id``."""
+
+    run_id: str
+    command: str
+    private: bool
+    """No model is ever told of it."""
+    at: float
+
+
+Entry: TypeAlias = PromptEntry | AnswerEntry | NoticeEntry | SwitchEntry | CompactionEntry | CommandEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +331,8 @@ class SessionState:
     """What was said of hunks that still stand."""
     untold_reviews: tuple[HunkReviewed, ...] = ()
     """What the next prompt will tell the model."""
+    untold_commands: tuple[Attachment, ...] = ()
+    """Commands of the person's own, with their output: they go along with the next prompt."""
     instructions: tuple[InstructionFile, ...] = ()
     """What the model is told in every request, beside the rules."""
     stale_files: tuple[str, ...] = ()

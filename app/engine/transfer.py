@@ -14,6 +14,7 @@ from ...providers.redact import redact
 from .archive import insert_event, session_facts
 from .codec import TAG, decode_event, journal_text
 from .events import ModelSelected, ProvidersListed, Stamped
+from .private_commands import without_private
 from .searchable import SearchableTexts, storable
 
 FORMAT = "patchbay-session"
@@ -50,7 +51,7 @@ def export_lines(connection: sqlite3.Connection, session_id: str) -> Iterator[st
     rows = connection.execute(
         "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? ORDER BY seq", (session_id,)
     )
-    for seq, last_seq, at, body in rows:
+    for seq, last_seq, at, body in without_private(rows):
         event = journal_text(_redacted(json.loads(body)))
         yield f'{{"seq":{seq},"last_seq":{last_seq},"at":{at!r},"event":{event}}}'
 

@@ -22,6 +22,17 @@ class AttachingScreen(RestoringScreen):
     _preferences: Preferences
     _sending: asyncio.Lock | None = None
 
+    def _run_own(self, text: str) -> None:
+        """Run a command of the person's own: ``!command``, or ``!!command`` for one that no model ever hears of."""
+        private = text.startswith("!!")
+        command = text.removeprefix("!").removeprefix("!").strip()
+        problem = self._session.run_command(command, private=private) if command else "There is no command after the !."
+        if problem:
+            self._warn(problem)
+            self._prompt.replace_all(text)
+        else:
+            self._view("chat").jump_to_end()
+
     def _path_source(self) -> PathSource | None:
         """The files that the prompt can mention."""
         attaching = self._preferences.attaching
@@ -44,8 +55,12 @@ class AttachingScreen(RestoringScreen):
                 return ()
 
     def action_show_instructions(self) -> None:
-        """What the model is told by AGENTS.md files, as a notice."""
-        self._session.notice(report(self._session.state.instructions, withheld_names(self._preferences.trust)))
+        """What the model is told by AGENTS.md files: a notice in the conversation; before there is one, beside it."""
+        said = report(self._session.state.instructions, withheld_names(self._preferences.trust))
+        if self._welcome_shown:
+            self.notify(said, timeout=10, markup=False)
+        else:
+            self._session.notice(said)
 
     def _send(self, text: str) -> None:
         """Send a prompt with what it mentions. Nothing that goes wrong with a file keeps the prompt back."""

@@ -16,7 +16,7 @@ from textual.widgets import Rule
 from ...providers.base import ModelRef, ProviderConfigError
 from ..engine.events import NoticeLevel
 from ..engine.ledger import CostOf
-from ..engine.state import AnswerEntry, PromptEntry, SessionState
+from ..engine.state import AnswerEntry, CommandEntry, PromptEntry, SessionState
 from ..trust import Standing
 from .actions import ActionTable, Context, bindings, key_label
 from .bridge import Bridge
@@ -155,7 +155,7 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
 
     def sync(self, state: SessionState) -> None:
         """Whether there is a conversation yet."""
-        begun = any(isinstance(entry, PromptEntry | AnswerEntry) for entry in state.transcript[:8])
+        begun = any(isinstance(entry, PromptEntry | AnswerEntry | CommandEntry) for entry in state.transcript[:8])
         begun = begun or state.verification is not None
         self.set_class(not begun and not state.queued, "welcome")
 
@@ -190,6 +190,8 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
             known = " ".join(f"/{each.slash}" for each in self.table.commands)
             self.notify(f"{text} is no command. There are: {known}", severity="warning", markup=False)
             self._prompt.replace_all(text)
+        elif text.startswith("!"):
+            self._run_own(text)
         elif self._session.state.model is None:
             self.notify(self._problem or "No model is connected yet.", severity="warning", markup=False)
             self._prompt.replace_all(text)

@@ -7,7 +7,7 @@ the path; the letters anywhere; the letters in their order with others between t
 
 import re
 import time
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -44,14 +44,8 @@ class PathIndex:
         """``files`` are relative, with forward slashes. Some tenths of a second for 100,000."""
         self.paths = [*_folders(files), *files]
         self._lower = [path.lower() for path in self.paths]
-        self._blob = "\n/" + "\n/".join(self._lower)
-        self._starts: list[int] = []
-        """Where each path begins in the blob; its slash and line end stand before."""
-        at = 2
-        for path in self._lower:
-            self._starts.append(at)
-            at += len(path) + 2
-        self._names = sorted((_name(path), number) for number, path in enumerate(self._lower))
+        self._whole = _Blob(self._lower)
+        self._names = _Blob([_name(path) for path in self._lower])
         here = [path for path in self.paths if "/" not in path[:-1]]
         self._top = sorted(here, key=lambda path: (not path.endswith("/"), path.startswith("."), path.lower()))
         self._masks = [_mask(path) for path in self._lower]
@@ -61,8 +55,12 @@ class PathIndex:
         wanted = query.lower().removeprefix("./")
         if not wanted:
             return [PathHit(path=path, marks=()) for path in self._top[:limit]]
+        if wanted.startswith("/"):  # an absolute path is none of the workspace's
+            return []
         ranked: dict[int, _Rank] = {}
-        whole = (self._named(wanted), self._word(wanted), self._found(wanted)) if wanted in self._blob else ()
+        whole = (
+            (self._named(wanted), self._word(wanted), self._whole.holding(wanted)) if wanted in self._whole.text else ()
+        )
         for tier, numbers in enumerate(whole, 1):
             for number in numbers:
                 if number not in ranked:
@@ -77,35 +75,19 @@ class PathIndex:
     def _named(self, wanted: str) -> Iterator[int]:
         """Paths whose last name begins so; with a slash in it, paths that begin so."""
         if "/" in wanted.rstrip("/"):
-            yield from self._found(f"\n/{wanted}")
-            return
-        low = bisect_left(self._names, (wanted, -1))
-        high = bisect_left(self._names, (wanted + "\U0010ffff", -1))
-        for _, number in self._names[low : min(high, low + _CANDIDATES)]:
-            yield number
+            return self._whole.holding(f"\n/{wanted}")
+        return self._names.holding(f"\n/{wanted}")
 
     def _word(self, wanted: str) -> Iterator[int]:
         for start in _WORD_STARTS:
-            yield from self._found(start + wanted)
+            yield from self._whole.holding(start + wanted)
 
     def _rank(self, tier: int, number: int, wanted: str) -> _Rank:
         """What is called exactly so comes first, then files before folders, the short before the long."""
         path = self._lower[number]
-        exact = tier == 1 and (path == wanted or _name(path).removesuffix("/") == wanted.removesuffix("/"))
+        name, called = _name(path).removesuffix("/"), wanted.removesuffix("/")
+        exact = tier == 1 and (path == wanted or called in (name, name.rpartition(".")[0]))
         return (0 if exact else tier, path.endswith("/") and not exact, len(path), path)
-
-    def _found(self, text: str) -> Iterator[int]:
-        """Paths that hold a text, each once, at most ``_CANDIDATES``."""
-        blob, starts, at = self._blob, self._starts, 0
-        for _ in range(_CANDIDATES):
-            at = blob.find(text, at)
-            if at < 0:
-                return
-            number = max(0, bisect_right(starts, at + (2 if text[0] == "\n" else 1 if text[0] == "/" else 0)) - 1)
-            yield number
-            if number + 1 == len(starts):
-                return
-            at = starts[number + 1] - 2
 
     def _add_scattered(self, wanted: str, ranked: dict[int, _Rank]) -> None:
         """Paths that hold the letters in this order. Which letters a path holds at all leaves few to look at."""
@@ -120,6 +102,36 @@ class PathIndex:
                     ranked[number] = (4, path.endswith("/"), _spread(path, wanted), path)
             if len(ranked) >= _CANDIDATES or time.monotonic() > deadline:
                 return
+
+
+class _Blob:
+    """Many lines as one text: looking for a few letters in all of them is one call of C.
+
+    No sorting, no hashing: a thread that makes one gives way to the screen every few milliseconds.
+    """
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.text = "\n/" + "\n/".join(lines)
+        self._starts: list[int] = []
+        """Where each line begins in the text; its slash and line end stand before."""
+        at = 2
+        for line in lines:
+            self._starts.append(at)
+            at += len(line) + 2
+
+    def holding(self, letters: str) -> Iterator[int]:
+        """The numbers of lines that hold the letters, each once, at most ``_CANDIDATES``."""
+        text, starts, at = self.text, self._starts, 0
+        before = len(letters) - len(letters.lstrip("\n/"))
+        for _ in range(_CANDIDATES):
+            at = text.find(letters, at)
+            if at < 0:
+                return
+            number = bisect_right(starts, at + min(before, 2)) - 1
+            yield number
+            if number + 1 == len(starts):
+                return
+            at = starts[number + 1] - 2
 
 
 def _folders(files: Sequence[str]) -> list[str]:

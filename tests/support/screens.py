@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from patchbay.app.engine.session import Session
 from patchbay.app.engine.spending_report import LedgerReader
 from patchbay.app.tui.app import PatchbayApp
+from patchbay.app.tui.attaching import Attaching
 from patchbay.app.tui.control import Preferences
 from patchbay.app.tui.main_screen import MainScreen
 from patchbay.providers.base import ModelInfo, ModelRef, ProviderConfigError
@@ -96,11 +97,16 @@ async def on_screen(
     history_file: Path | None = None,
     keys: dict[str, tuple[str, ...]] | None = None,
     asked_model: str | None = None,
+    attaching: Attaching | None = None,
 ):
     """Run the application over a session."""
     panel = Panel(session, *models, problem=problem)
     preferences = Preferences(
-        history_file=history_file, keys=keys or {}, config_file=Path("/cfg/config.toml"), asked_model=asked_model
+        history_file=history_file,
+        keys=keys or {},
+        config_file=Path("/cfg/config.toml"),
+        asked_model=asked_model,
+        attaching=attaching,
     )
     app = PatchbayApp(panel, preferences, cost_of=cost_of)
     async with app.run_test(size=size) as pilot:

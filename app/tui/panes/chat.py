@@ -61,7 +61,7 @@ class ChatPane(CellPane):
         self._runs: tuple[ToolRun, ...] = ()
         self._active: tuple[ToolRun, ...] = ()
         self._ended_runs: dict[str, ToolRun] = {}
-        self._live: list[AnswerView] = []
+        self._live: list[EntryView] = []
         self._session = ""
         self._answering = False
 
@@ -212,7 +212,7 @@ class ChatPane(CellPane):
             self._views.append(view)
             self._starts.append(start + len(cells))
             cells += view.cells
-            if isinstance(view, AnswerView) and view.live:
+            if view.live:
                 self._live.append(view)
         self.replace_cells(start, cells)
 

@@ -17,6 +17,7 @@ from ...engine.events import Cost, CostSource, NoticeLevel
 from ...engine.state import (
     AnswerEntry,
     AnswerPart,
+    CommandEntry,
     CompactionEntry,
     Entry,
     NoticeEntry,
@@ -30,6 +31,7 @@ from ...engine.state import (
 )
 from ..screen_text import screen_text
 from .cells import Cell, LinesCell, PromptCell, TextCell, ThoughtCell
+from .own_command import OwnCommandCell
 from .palette import Look, Signs
 from .rows import MUTED, PLAIN, Line, expand_tabs, plain_line
 from .tool_cell import ToolCell
@@ -63,10 +65,18 @@ class EntryView:
         self.entry = entry
         self.cells = cells
 
+    @property
+    def live(self) -> bool:
+        """True while a time in it runs."""
+        return False
+
     def update(self, entry: Entry) -> list[Cell]:
         """Take a newer value of the entry. Returns cells to be added at its end."""
         self.entry = entry
         return []
+
+    def refresh(self) -> None:
+        """Let times go on, with no new event."""
 
 
 def entry_key(entry: Entry, index: int, *, queued: bool) -> tuple[str, str]:
@@ -76,6 +86,8 @@ def entry_key(entry: Entry, index: int, *, queued: bool) -> tuple[str, str]:
             return ("queued" if queued else "prompt", prompt_id)
         case AnswerEntry(request_id=request_id):
             return ("answer", request_id)
+        case CommandEntry(run_id=run_id):
+            return ("own", run_id)
         case NoticeEntry() | SwitchEntry() | CompactionEntry():
             return ("line", f"{index} {entry.at}")
 
@@ -96,6 +108,8 @@ def view_entry(key: tuple[str, str], entry: Entry, before: Entry | None, around:
             return EntryView(
                 key, entry, [_notice(message, level, signs, gap=not isinstance(before, NoticeEntry) and gap)]
             )
+        case CommandEntry():
+            return CommandView(key, entry, around, gap=gap)
         case SwitchEntry(ref=ref):
             line = plain_line(f"{signs.switch} {safe_line(str(ref))}", MUTED)
             return EntryView(key, entry, [LinesCell([line], gap=gap)])
@@ -120,6 +134,27 @@ def _compaction(entry: CompactionEntry, signs: Signs, *, gap: bool) -> Cell:
     """How much smaller it got and who wrote the summary; Enter shows what was dropped."""
     line = [(safe_line(compaction_line(entry.compacted)), Look(role="accent")), ("   Enter shows it", MUTED)]
     return LinesCell([line], lead=((f"{signs.bar} ", Look(role="accent")),), gap=gap, selectable=True)
+
+
+class CommandView(EntryView):
+    """A command of the person's own, with its run."""
+
+    def __init__(self, key: tuple[str, str], entry: CommandEntry, around: Surroundings, *, gap: bool) -> None:
+        self._around = around
+        self._run_id = entry.run_id
+        self._cell = OwnCommandCell(entry, around.signs, now=around.now, gap=gap)
+        self._cell.run = around.runs.get(entry.run_id)
+        super().__init__(key, entry, [self._cell])
+
+    @property
+    def live(self) -> bool:
+        """True while it runs, or is about to."""
+        return self._cell.run is None or self._cell.run.outcome is None
+
+    def refresh(self) -> None:
+        """Show what came since."""
+        if self._cell.grow(self._around.runs.get(self._run_id), self._around.now):
+            self._around.touched.append(self._cell)
 
 
 class AnswerView(EntryView):

@@ -13,6 +13,8 @@ MOST_ROWS = 8
 LOW_ROWS = 5
 """On a screen of few rows."""
 _TITLE_CELLS = 24
+_MARGIN = 3
+"""Cells of a screen's width that the box around takes, and one to spare."""
 
 
 class Completions(Static):
@@ -49,7 +51,7 @@ class Completions(Static):
         if rows:
             first = min(max(0, self.chosen - rows + 1), len(self.choices) - rows)
             shown = self.choices[first : first + rows]
-            width = (self.size.width or self.screen.size.width) - 1
+            width = self.screen.size.width - _MARGIN
             titles = max(_TITLE_CELLS, *(cell_len(each.title) for each in shown)) if shown[0].detail else width - 3
             lines = [_row(each, width, titles, chosen=at == self.chosen) for at, each in enumerate(shown, first)]
             self.update(Content("\n").join(lines), layout=False)

@@ -21,8 +21,8 @@ from ..path_index import PathHit
 from .completions import Completions
 from .prompt import Prompt
 
-OWN_COMMAND = " runs in your own shell, unasked; its output goes along with the next prompt   !! keeps it private"
-PRIVATE_COMMAND = " runs in your own shell, unasked; no model ever sees it or its output"
+OWN_COMMAND = " Runs unasked; its output goes with the next prompt   !! keeps it private"
+PRIVATE_COMMAND = " Runs unasked; no model ever sees it or its output"
 
 
 @dataclass(frozen=True, slots=True)

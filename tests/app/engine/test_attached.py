@@ -11,9 +11,10 @@ from patchbay.app.engine.attached import (
 from patchbay.app.engine.codec import decode_stamped, encode
 from patchbay.app.engine.events import Attachment, AttachmentKind, InstructionFile, InstructionsLoaded, PromptSubmitted
 from patchbay.app.engine.history import history
-from patchbay.app.engine.state import PromptEntry
+from patchbay.app.engine.state import NoticeEntry, PromptEntry
+from patchbay.providers.events import ErrorKind
 from patchbay.providers.messages import ImageBlock, TextBlock, UserMessage
-from patchbay.providers.scripted import ScriptedProvider, answer, end, text, usage
+from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, usage
 from support.sessions import make_session, model
 
 FILE = Attachment(kind=AttachmentKind.FILE, source="src/a.py", text="3\tx\n4\ty", first_line=3, last_line=4, digest="d")
@@ -93,6 +94,20 @@ async def test_a_model_that_does_not_see_gets_a_word_for_each_image(vision, sent
         sent
     )
     assert session.state.transcript[0].attachments == (IMAGE,)
+
+
+async def test_a_model_that_refuses_images_is_asked_again_without_them():
+    refusal = fail(ErrorKind.SERVER_ERROR, "image input is not supported - hint: you may need to provide the mmproj")
+    provider = ScriptedProvider("fake", [answer(refusal), answer(text("ok"), end())])
+    session, _ = make_session(provider, select=replace(model(), vision=None))
+    session.submit("look", (IMAGE,))
+    await session.wait_idle()
+    assert session.retry()
+    await session.wait_idle()
+    sent = [sum(isinstance(b, ImageBlock) for b in request.messages[0].blocks) for request in provider.requests]
+    assert sent == [1, 0]
+    notices = [entry.message for entry in session.state.transcript if isinstance(entry, NoticeEntry)]
+    assert notices == ["images are left out: fake/demo does not take them"]
 
 
 def test_messages_without_images_stay_the_same_objects():

@@ -221,7 +221,7 @@ async def test_a_command_of_ones_own_looks_like_one():
     async with box.run() as pilot:
         await box.type(pilot, *"!ls")
         assert box.app.query_one(PromptBox).has_class("own-command")
-        assert "goes along with the next prompt" in box.app.screen_text()[box.popup.region.y]
+        assert "goes with the next prompt" in box.app.screen_text()[box.popup.region.y]
         await box.type(pilot, "home", "!")
         assert "no model ever sees" in box.app.screen_text()[box.popup.region.y]
         await box.type(pilot, *["delete"] * 4, *["backspace"] * 4)
