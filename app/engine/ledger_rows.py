@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from math import inf
 
 from ...providers.events import ToolCallEnd
+from ...providers.redact import redact_registered
 from ...tools.events import ToolRunFinished
 from .events import CallPriced, CostSource, ProviderActivity, Stamped, ToolActivity
 
@@ -195,7 +196,7 @@ class LiveLedger:
             case CallPriced() as call:
                 self.calls[call.request_id] = heard(stamped, call, self.folder)
             case ProviderActivity(event=ToolCallEnd() as part) as activity:
-                self._names[f"{activity.request_id}.{part.index}"] = part.name
+                self._names[f"{activity.request_id}.{part.index}"] = redact_registered(part.name)
             case ToolActivity(event=ToolRunFinished() as end) as activity:
                 self.uses[end.run_id] = ToolUse(
                     run_id=end.run_id,

@@ -203,7 +203,7 @@ def marks(each: Spent) -> str:
 def _share(found: SpendingReport, signs: Signs, of: Callable[[Spent], Decimal]) -> Callable[[Spent], str]:
     """A bar of a row's share of the total, with the share in figures."""
     whole = of(found.total)
-    full, empty = ("#", "-") if signs.more == "~" else ("▰", "▱")
+    full, empty = ("#", ".") if signs.more == "~" else ("▰", "▱")
 
     def bar(each: Spent) -> str:
         if not whole or money(each) == "?":

@@ -132,7 +132,7 @@ class SpendingScreen(ModalScreen[None]):
         super().__init__()
         self._ledger = ledger
         self._state = state
-        self._view = view
+        self.view = view
         self._signs = signs
         self._by = By.MODEL
         self._scope = Scope.SESSION
@@ -186,7 +186,7 @@ class SpendingScreen(ModalScreen[None]):
 
     def action_view(self) -> None:
         """Cost or tokens."""
-        self._view = View.TOKENS if self._view is View.COST else View.COST
+        self.view = View.TOKENS if self.view is View.COST else View.COST
         self._choices()
         self._show()
 
@@ -248,7 +248,7 @@ class SpendingScreen(ModalScreen[None]):
             self._table.show((Content.assemble((empty_words(self._scope), "$muted")),), None, 0)
             self._foot()
             return
-        made = table(found, self._groups, self._view, self._table.size.width, self._signs)
+        made = table(found, self._groups, self.view, self._table.size.width, self._signs)
         self._say("head", made.head)
         self._table.show(made.rows, made.total, place)
         room = 2 if self.size.height < _LOW_ROWS else 6
@@ -260,12 +260,7 @@ class SpendingScreen(ModalScreen[None]):
         """How full the model's window is, beside the tokens of this session."""
         state = self._state
         size = None if state.model is None else state.model.context_window
-        if (
-            self._view is not View.TOKENS
-            or self._scope is not Scope.SESSION
-            or not size
-            or state.context_tokens is None
-        ):
+        if self.view is not View.TOKENS or self._scope is not Scope.SESSION or not size or state.context_tokens is None:
             return []
         share = 100 * state.context_tokens / size
         mark = "~" if state.context_estimated else ""
@@ -284,7 +279,7 @@ class SpendingScreen(ModalScreen[None]):
         """What can be chosen, with what is."""
         order = [] if self._order is None else [(f"   by {self._order}", "$muted")]
         self._say("choices", Content.assemble(*_choice(GROUPS, self._by)))
-        scopes, views = _choice(SCOPES, self._scope), _choice(tuple(View), self._view)
+        scopes, views = _choice(SCOPES, self._scope), _choice(tuple(View), self.view)
         self._say("scopes", Content.assemble(*scopes, ("   ", ""), *views, *order))
 
     def _say(self, name: str, content: Content) -> None:

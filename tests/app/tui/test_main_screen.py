@@ -6,11 +6,13 @@ from patchbay.app.engine.events import NoticeLevel, ProvidersListed
 from patchbay.app.engine.state import AnswerEntry, NoticeEntry, Phase, SessionState
 from patchbay.app.tui.control import Ending
 from patchbay.app.tui.panes.tool_log import ToolLogPane
+from patchbay.app.tui.spending import View
 from patchbay.app.tui.widgets.approval import ApprovalBar
 from patchbay.app.tui.widgets.cost_bar import CostBar
 from patchbay.app.tui.widgets.help import HelpScreen
 from patchbay.app.tui.widgets.prompt import Prompt
 from patchbay.app.tui.widgets.provider_switcher import ProviderSwitcher
+from patchbay.app.tui.widgets.spending import SpendingScreen
 from patchbay.providers.base import Online, Origin, ProviderStatus
 from patchbay.providers.events import ErrorKind, ResponseStart, StopReason, TextDelta, TextStart
 from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, tool_call, usage
@@ -204,12 +206,11 @@ async def test_slash_commands_do_what_their_keys_do():
         await desk.pilot.press("escape")
         await desk.type("hello")
         await desk.idle()
-        await desk.type("/cost")
-        await desk.type("/tokens")
-        await desk.pilot.pause(0.1)
-        notices = [entry.message for entry in session.state.transcript if isinstance(entry, NoticeEntry)]
-        assert "Session: $0.00006\nfake/demo: $0.00006, 1 calls (computed)" in notices[0]
-        assert "10 input" in notices[1]
+        for command, view in (("/cost", View.COST), ("/tokens", View.TOKENS)):
+            await desk.type(command)
+            await desk.when(lambda: isinstance(desk.app.screen, SpendingScreen))
+            assert desk.app.screen.view is view
+            await desk.pilot.press("escape")
         await desk.type("/model two/other")
         await desk.pilot.pause()
         assert str(session.state.model.ref) == "two/other"
