@@ -131,3 +131,15 @@ def test_commands_of_a_model_do_not_get_the_key(desk: Desk) -> None:
     said = desk.patchbay("tools", "call", "bash", "--allow", "bash:**", "--json", arguments, stdin="y\n")
     assert "PATH=" in said
     assert desk.leaks() == []
+
+
+def test_no_report_of_money_gets_the_key_out(desk: Desk) -> None:
+    with chat_server(calling(KEY, {"x": KEY}), saying(f"It is {KEY}."), saying("ok")) as server:
+        desk.configure(server.base_url)
+        desk.patchbay("run", "-p", f"is {KEY} right?", "--max-steps", "3")
+    for by in ("model", "session", "tool", "turn"):
+        for form in ("table", "csv", "json"):
+            assert "total" in desk.patchbay("cost", "--by", by, "--format", form)
+    assert '"tools": [{' in desk.patchbay("stats", "--json")
+    assert "Sessions  1" in desk.patchbay("stats")
+    assert desk.leaks() == []

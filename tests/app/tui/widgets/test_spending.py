@@ -135,7 +135,7 @@ async def test_a_ledger_that_cannot_be_read_is_said(tmp_path: Path) -> None:
     async with spending(tmp_path) as (desk, costly):
         costly.ledger.database = tmp_path
         await desk.pilot.press("right")
-        await desk.when(lambda: "The ledger cannot be read: unable to open database file" in said(desk, "headline"))
+        await desk.when(lambda: "The ledger cannot be read: " in said(desk, "headline"))
 
 
 async def test_a_session_that_is_not_saved_has_its_numbers_too() -> None:
