@@ -30,6 +30,7 @@ from .events import (
     TurnEnded,
     TurnStarted,
 )
+from .exact import total as exact_total
 from .reduce_answer import reduce_response
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
@@ -189,7 +190,7 @@ def _added(totals: Totals, event: CallPriced) -> Totals:
         cache_write_tokens=totals.cache_write_tokens + (usage.cache_write_tokens or 0),
         output_tokens=totals.output_tokens + (usage.output_tokens or 0),
         thinking_tokens=totals.thinking_tokens + (usage.thinking_tokens or 0),
-        cost=totals.cost if amount is None else totals.cost + amount,
+        cost=totals.cost if amount is None else exact_total((totals.cost, amount)),
         estimated=totals.estimated or event.cost.source is CostSource.ESTIMATED,
         tokens_estimated=totals.tokens_estimated or event.usage_estimated,
         unknown_calls=totals.unknown_calls + (amount is None),
