@@ -140,7 +140,7 @@ def _nothing(query: Query) -> str:
 def table_text(found: SpendingReport) -> str:
     """Rows for people: every digit of every amount, a total, and what the marks mean."""
     groups = [*found.groups, found.total]
-    places = max((decimals(each.cost) for each in groups), default=2)
+    places = max(2, *(decimals(each.cost) for each in groups))
     rows = [_cells(each, places) for each in groups]
     names = [_name(_label(each, found.by)) for each in groups]
     wide = max([len(found.by), *map(len, names)])
@@ -167,9 +167,11 @@ def _cells(each: Spent, places: int) -> tuple[str, ...]:
 
 
 def amount(each: Spent, places: int) -> str:
-    """The cost with all its digits; ``?`` when nothing of it is known, ``~`` when part is an estimate."""
+    """The cost with all its digits; ``free``; ``?`` when nothing of it is known, ``~`` when part is an estimate."""
     if each.unknown_calls == each.calls and not each.cost and each.calls:
         return "?"
+    if each.free:
+        return "free"
     return f"{'~' if each.estimated_cost else ''}${plain(each.cost, places)}"
 
 

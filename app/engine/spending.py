@@ -83,6 +83,11 @@ class Spent:
         return self.cache_read_tokens / self.prompt_tokens if self.prompt_tokens else None
 
     @property
+    def free(self) -> bool:
+        """Whether something was used, all of it of known price, and cost nothing: a local model."""
+        return not self.cost and not self.unknown_calls and self.prompt_tokens + self.output_tokens > 0
+
+    @property
     def estimated_cost(self) -> Decimal:
         """How much of the cost is an estimate."""
         return self.by_source.get(CostSource.ESTIMATED, Decimal(0))

@@ -145,7 +145,7 @@ def table(found: SpendingReport, groups: Sequence[Spent], view: View, width: int
 
 
 def _columns(found: SpendingReport, groups: Sequence[Spent], view: View, signs: Signs) -> list[_Column]:
-    places = max((decimals(each.cost) for each in [*groups, found.total]), default=2)
+    places = max(2, *(decimals(each.cost) for each in [*groups, found.total]))
     calls = _Column(head="calls", cell=lambda each: f"{each.calls:,}", keep=8)
     hit = _Column(head="hit", cell=lambda each: _percent(each.cache_hit_rate), keep=5)
     if view is View.TOKENS:
@@ -188,9 +188,11 @@ def _fitting(columns: list[_Column], every: Sequence[Spent], width: int) -> list
 
 
 def money(each: Spent, places: int = 2) -> str:
-    """A cost with all its digits: ``$0.0502``, ``~$0.0502`` with an estimate in it, ``?`` when none of it is known."""
+    """A cost with all its digits: ``$0.0502``, ``~$0.0502`` with an estimate in it; ``free``; ``?`` when unknown."""
     if each.calls and each.unknown_calls == each.calls and not each.cost:
         return "?"
+    if each.free:
+        return "free"
     return f"{'~' if each.estimated_cost else ''}${plain(each.cost, places)}"
 
 

@@ -174,6 +174,7 @@ def a_call(**facts: object) -> LedgerCall:
 def test_free_is_not_unknown_and_part_of_it_unknown_is_said() -> None:
     free = a_call(cost=Decimal(0), source=CostSource.COMPUTED)
     assert money(spent([free])) == "$0.00"
+    assert money(spent([a_call(cost=Decimal(0), source=CostSource.COMPUTED, output_tokens=5)])) == "free"
     assert money(spent([a_call()])) == "?"
     assert money(spent([free, a_call()])) == "$0.00"
     assert "1 of 2 calls of unknown price" in str(detail(spent([free, a_call()]))[0])
