@@ -161,18 +161,9 @@ def _cells(each: Spent, places: int) -> tuple[str, ...]:
         f"{each.calls:,}",
         *(f"{mark}{count:,}" for count in tokens),
         "-" if each.cache_hit_rate is None else f"{100 * each.cache_hit_rate:.0f} %",
-        amount(each, places),
+        each.words(places),
         remarks(each),
     )
-
-
-def amount(each: Spent, places: int) -> str:
-    """The cost with all its digits; ``free``; ``?`` when nothing of it is known, ``~`` when part is an estimate."""
-    if each.unknown_calls == each.calls and not each.cost and each.calls:
-        return "?"
-    if each.free:
-        return "free"
-    return f"{'~' if each.estimated_cost else ''}${plain(each.cost, places)}"
 
 
 def remarks(each: Spent) -> str:
