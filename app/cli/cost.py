@@ -16,6 +16,7 @@ from typing import Any
 
 from ...tools.safe_text import safe_line
 from ..engine import period
+from ..engine.cache_breaks import CacheReport
 from ..engine.database import DatabaseError, connect
 from ..engine.events import CostSource
 from ..engine.exact import decimals, plain
@@ -140,7 +141,7 @@ def _nothing(query: Query) -> str:
 def table_text(found: SpendingReport) -> str:
     """Rows for people: every digit of every amount, a total, and what the marks mean."""
     groups = [*found.groups, found.total]
-    places = max((decimals(each.cost) for each in groups), default=2)
+    places = max(2, *(decimals(each.cost) for each in groups))
     rows = [_cells(each, places) for each in groups]
     names = [_name(_label(each, found.by)) for each in groups]
     wide = max([len(found.by), *map(len, names)])
@@ -151,7 +152,7 @@ def table_text(found: SpendingReport) -> str:
         for name, row in zip([str(found.by), *names], [_HEAD, *rows], strict=True)
     ]
     lines.insert(len(lines) - 1, "-" * max(map(len, lines)))
-    return "".join(f"{line}\n" for line in [*lines, *_legend(found.total)])
+    return "".join(f"{line}\n" for line in [*lines, *_legend(found.total), *_broken(found.cache)])
 
 
 def _cells(each: Spent, places: int) -> tuple[str, ...]:
@@ -161,16 +162,9 @@ def _cells(each: Spent, places: int) -> tuple[str, ...]:
         f"{each.calls:,}",
         *(f"{mark}{count:,}" for count in tokens),
         "-" if each.cache_hit_rate is None else f"{100 * each.cache_hit_rate:.0f} %",
-        amount(each, places),
+        each.words(places),
         remarks(each),
     )
-
-
-def amount(each: Spent, places: int) -> str:
-    """The cost with all its digits; ``?`` when nothing of it is known, ``~`` when part is an estimate."""
-    if each.unknown_calls == each.calls and not each.cost and each.calls:
-        return "?"
-    return f"{'~' if each.estimated_cost else ''}${plain(each.cost, places)}"
 
 
 def remarks(each: Spent) -> str:
@@ -191,6 +185,18 @@ def _legend(total: Spent) -> Iterable[str]:
     if total.unknown_calls:
         lines.append("unknown (?): no price is known; such calls are counted and not contained in any sum")
     return ["", *lines]
+
+
+def _broken(cache: CacheReport | None) -> Iterable[str]:
+    """What broke the cache of one session."""
+    if cache is None or not cache.breaks:
+        return []
+    lines = [
+        f"  {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(each.at))}  {each.lost_tokens:,} tokens sent anew:"
+        f" {safe_line('; '.join(each.reasons))}"
+        for each in cache.breaks
+    ]
+    return ["", f"cache broken {len(lines)} of {cache.looked_at} times it could have served:", *lines]
 
 
 def _label(each: Spent, by: By) -> str:

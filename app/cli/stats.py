@@ -11,12 +11,11 @@ from typing import Any
 
 from ...tools.safe_text import safe_line
 from ..engine.database import DatabaseError, connect
-from ..engine.exact import decimals
 from ..engine.statistics import Statistics, ToolFigures, statistics
 from ..paths import find_paths
 from ..settings import SettingsError
 from .arguments import ExitCode
-from .cost import amount, figures, query_of
+from .cost import figures, query_of
 from .headless import to_json
 
 NOTHING = (
@@ -69,7 +68,7 @@ def stats_lines(found: Statistics) -> Iterator[str]:
     hit = "" if total.cache_hit_rate is None else f"; {_percent(total.cache_hit_rate)} of it from caches"
     yield f"Tokens    {total.prompt_tokens:,} sent{hit}, {total.output_tokens:,} received"
     unknown = f" and {total.unknown_calls:,} calls of unknown price" if total.unknown_calls else ""
-    yield f"Cost      {amount(total, decimals(total.cost))}{unknown if total.cost else ''}"
+    yield f"Cost      {total.words()}{unknown if total.cost else ''}"
     yield from _table(("model", "calls", "failed", "median", "95 %", "first token", "tokens/s"), _models(found))
     yield from _table(("tool", "runs", "succeed", "failed", "asked", "denied", "median"), map(_tool, found.tools))
 

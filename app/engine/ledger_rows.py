@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 from math import inf
+from typing import Any
 
 from ...providers.events import ToolCallEnd
 from ...providers.redact import redact_registered
@@ -16,7 +17,7 @@ from ...tools.events import ToolRunFinished
 from .events import CallPriced, CostSource, ProviderActivity, Stamped, ToolActivity
 
 CURRENCY = "USD"
-_SOURCES = frozenset(source.value for source in CostSource)
+_SOURCES = {source.value: source for source in CostSource}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,43 +135,43 @@ def read_history(connection: sqlite3.Connection, session_ids: Sequence[str]) -> 
     return calls, uses
 
 
-def _call(row: Sequence[object]) -> LedgerCall:
-    cost, source = _cost(row[11], str(row[12])), str(row[13])
-    known = source in _SOURCES and cost is not None
+def _call(row: tuple[Any, ...]) -> LedgerCall:
+    """A row of ``_CALLS``; the tables are strict, so that each value has the type of its column."""
+    (request_id, session_id, turn_id, at, provider, model, fresh, read, written, made, thought, *rest) = row
+    text, currency, word, duration, first, error, purpose, estimated, folder, title = rest
+    cost, source = _cost(text, currency), _SOURCES.get(word, CostSource.UNKNOWN)
+    if cost is None or source is CostSource.UNKNOWN:
+        cost, source = None, CostSource.UNKNOWN
     return LedgerCall(
-        request_id=str(row[0]),
-        session_id=str(row[1]),
-        turn_id=str(row[2]),
-        at=float(str(row[3])),
-        provider=str(row[4]),
-        model=str(row[5]),
-        input_tokens=_count(row[6]),
-        cache_read_tokens=_count(row[7]),
-        cache_write_tokens=_count(row[8]),
-        output_tokens=_count(row[9]),
-        thinking_tokens=_count(row[10]),
-        cost=cost if known else None,
-        source=CostSource(source) if known else CostSource.UNKNOWN,
-        duration_s=float(str(row[14])),
-        first_token_s=None if row[15] is None else float(str(row[15])),
-        error_kind=None if row[16] is None else str(row[16]),
-        purpose=str(row[17]),
-        usage_estimated=bool(row[18]),
-        folder=str(row[19]),
-        title=str(row[20]),
+        request_id=request_id,
+        session_id=session_id,
+        turn_id=turn_id,
+        at=at,
+        provider=provider,
+        model=model,
+        input_tokens=fresh,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        output_tokens=made,
+        thinking_tokens=thought,
+        cost=cost,
+        source=source,
+        duration_s=duration,
+        first_token_s=first,
+        error_kind=error,
+        purpose=purpose,
+        usage_estimated=bool(estimated),
+        folder=folder,
+        title=title,
     )
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None
-
-
-def _cost(value: object, currency: str) -> Decimal | None:
+def _cost(text: str | None, currency: str) -> Decimal | None:
     """An amount that can be summed; one in another currency, or one that is no number, is unknown."""
-    if value is None or currency != CURRENCY:
+    if text is None or currency != CURRENCY:
         return None
     try:
-        amount = Decimal(str(value))
+        amount = Decimal(text)
     except InvalidOperation:
         return None
     return amount if amount.is_finite() else None

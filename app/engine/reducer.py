@@ -34,6 +34,7 @@ from .events import (
     TurnEnded,
     TurnStarted,
 )
+from .exact import total as exact_total
 from .reduce_answer import reduce_response
 from .reduce_commands import own_command_ended
 from .reduce_compaction import compacted
@@ -41,7 +42,17 @@ from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reduce_verify import verify_moved
 from .reviews import review_note, reviewed
-from .state import AnswerEntry, Entry, NoticeEntry, PromptEntry, Revisions, SessionState, SwitchEntry, Totals
+from .state import (
+    AnswerEntry,
+    CommandEntry,
+    Entry,
+    NoticeEntry,
+    PromptEntry,
+    Revisions,
+    SessionState,
+    SwitchEntry,
+    Totals,
+)
 from .verify_events import CheckFinished, CheckStarted, VerifyEnded, VerifyStarted
 
 
@@ -228,7 +239,7 @@ def _added(totals: Totals, event: CallPriced) -> Totals:
         cache_write_tokens=totals.cache_write_tokens + (usage.cache_write_tokens or 0),
         output_tokens=totals.output_tokens + (usage.output_tokens or 0),
         thinking_tokens=totals.thinking_tokens + (usage.thinking_tokens or 0),
-        cost=totals.cost if amount is None else totals.cost + amount,
+        cost=totals.cost if amount is None else exact_total((totals.cost, amount)),
         estimated=totals.estimated or event.cost.source is CostSource.ESTIMATED,
         tokens_estimated=totals.tokens_estimated or event.usage_estimated,
         unknown_calls=totals.unknown_calls + (amount is None),

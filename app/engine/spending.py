@@ -15,7 +15,7 @@ from math import ceil
 from statistics import median
 
 from .events import CallPurpose, CostSource
-from .exact import split, split_count, total
+from .exact import plain, split, split_count, total
 from .ledger_rows import LedgerCall, ToolUse
 
 
@@ -81,6 +81,22 @@ class Spent:
     def cache_hit_rate(self) -> float | None:
         """The share of what was sent that came from a cache; None when nothing was sent."""
         return self.cache_read_tokens / self.prompt_tokens if self.prompt_tokens else None
+
+    @property
+    def free(self) -> bool:
+        """Whether something was used, all of it of known price, and cost nothing: a local model."""
+        return not self.cost and not self.unknown_calls and self.prompt_tokens + self.output_tokens > 0
+
+    def words(self, places: int = 2) -> str:
+        """The cost with all its digits, at least so many of them decimal places.
+
+        ``~$0.0502`` with an estimate in it; ``free``; ``?`` when nothing of it is known.
+        """
+        if self.calls and self.unknown_calls == self.calls and not self.cost:
+            return "?"
+        if self.free:
+            return "free"
+        return f"{'~' if self.estimated_cost else ''}${plain(self.cost, places)}"
 
     @property
     def estimated_cost(self) -> Decimal:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from math import inf, isfinite
+from math import inf
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -145,7 +145,7 @@ def table(found: SpendingReport, groups: Sequence[Spent], view: View, width: int
 
 
 def _columns(found: SpendingReport, groups: Sequence[Spent], view: View, signs: Signs) -> list[_Column]:
-    places = max((decimals(each.cost) for each in [*groups, found.total]), default=2)
+    places = max(2, *(decimals(each.cost) for each in [*groups, found.total]))
     calls = _Column(head="calls", cell=lambda each: f"{each.calls:,}", keep=8)
     hit = _Column(head="hit", cell=lambda each: _percent(each.cache_hit_rate), keep=5)
     if view is View.TOKENS:
@@ -157,7 +157,7 @@ def _columns(found: SpendingReport, groups: Sequence[Spent], view: View, signs: 
             _Column(head="output", cell=lambda each: _exact(each, each.output_tokens), keep=9),
             _Column(head="thinking", cell=lambda each: _exact(each, each.thinking_tokens), keep=4),
             hit,
-            _Column(head="cost", cell=lambda each: money(each, places), keep=3),
+            _Column(head="cost", cell=lambda each: each.words(places), keep=3),
             _Column(head="", cell=_share(found, signs, lambda each: Decimal(_tokens(each))), keep=6, role="accent"),
         ]
     return [
@@ -168,7 +168,7 @@ def _columns(found: SpendingReport, groups: Sequence[Spent], view: View, signs: 
         _Column(head="failed", cell=lambda each: f"{each.errors:,}" if each.errors else "", keep=1, role="danger"),
         _Column(head="median", cell=lambda each: _seconds(each.latency_s), keep=2),
         _Column(head="t/s", cell=lambda each: f"{each.tokens_per_s:.0f}" if each.tokens_per_s else "", keep=0),
-        _Column(head="cost", cell=lambda each: money(each, places), keep=10),
+        _Column(head="cost", cell=lambda each: each.words(places), keep=10),
         _Column(head="", cell=marks, keep=9, role="muted"),
         _Column(head="", cell=_share(found, signs, lambda each: each.cost), keep=7, role="accent"),
     ]
@@ -187,13 +187,6 @@ def _fitting(columns: list[_Column], every: Sequence[Spent], width: int) -> list
     return kept
 
 
-def money(each: Spent, places: int = 2) -> str:
-    """A cost with all its digits: ``$0.0502``, ``~$0.0502`` with an estimate in it, ``?`` when none of it is known."""
-    if each.calls and each.unknown_calls == each.calls and not each.cost:
-        return "?"
-    return f"{'~' if each.estimated_cost else ''}${plain(each.cost, places)}"
-
-
 def marks(each: Spent) -> str:
     """Where the numbers of a row come from, as the signs of the legend."""
     signs = [MARKS[source] for source in each.by_source]
@@ -206,7 +199,7 @@ def _share(found: SpendingReport, signs: Signs, of: Callable[[Spent], Decimal]) 
     full, empty = ("#", ".") if signs.more == "~" else ("▰", "▱")
 
     def bar(each: Spent) -> str:
-        if not whole or money(each) == "?":
+        if not whole or each.words() == "?":
             return ""
         share = float(of(each) / whole)
         cells = min(_BAR_CELLS, round(share * _BAR_CELLS))
@@ -221,11 +214,13 @@ def _share(found: SpendingReport, signs: Signs, of: Callable[[Spent], Decimal]) 
 def headline(found: SpendingReport, scope: Scope) -> Content:
     """What was spent in all."""
     total = found.total
-    known = "" if money(total) == "?" else f" and {total.unknown_calls} of unknown price" if total.unknown_calls else ""
+    known = (
+        "" if total.words() == "?" else f" and {total.unknown_calls} of unknown price" if total.unknown_calls else ""
+    )
     return Content.assemble(
         ("Spending  ", "bold $accent"),
         (f"{scope}: ", "not bold $muted"),
-        ("price unknown" if money(total) == "?" else money(total), "bold $text"),
+        ("price unknown" if total.words() == "?" else total.words(), "bold $text"),
         (
             f"{known}   {total.calls:,} calls   {total.prompt_tokens:,} in, {total.output_tokens:,} out",
             "not bold $muted",
@@ -291,11 +286,6 @@ def empty_words(scope: Scope) -> str:
     if scope is Scope.SESSION:
         return "Nothing was spent in this session yet. Send a prompt, or press p for another period."
     return "Nothing was spent in this period. Press p for another one."
-
-
-def period_words(query: Query) -> str:
-    """When the period began, for people; empty when it is all of time."""
-    return f"since {time.strftime('%Y-%m-%d %H:%M', time.localtime(query.since))}" if isfinite(query.since) else ""
 
 
 def _name(each: Spent) -> str:

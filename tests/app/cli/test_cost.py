@@ -112,6 +112,8 @@ async def test_cache_breaks_of_one_session_are_in_json(costly: Costly, capsys: p
     found = json.loads(printed(capsys, "cost", "--session", "session-costly", "--format", "json"))
     (broken,) = found["cache_breaks"]
     assert (broken["lost_tokens"], broken["model"]) == (11_840, "openai/gpt")
+    table = printed(capsys, "cost", "--session", "session-costly")
+    assert "11,840 tokens sent anew: provider switched from anthropic to openai" in table
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,27 @@ from decimal import Decimal
 from pathlib import Path
 
 from patchbay.app.engine import archive
+from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.database import connect
+from patchbay.app.engine.events import (
+    CallPriced,
+    Cost,
+    CostSource,
+    ProviderActivity,
+    RequestStarted,
+    SessionStarted,
+    ToolActivity,
+)
 from patchbay.app.engine.ledger_rows import LedgerCall, Query
+from patchbay.app.engine.recorder import Recorder
+from patchbay.app.engine.schema import MIGRATIONS
+from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.statistics import Days, days_of, statistics
-from support.journals import written_session
+from patchbay.app.engine.store import SessionStore
+from patchbay.providers.events import ResponseEnd, StopReason, ToolCallEnd, Usage
+from patchbay.tools.events import ApprovalResolved, Decision, Outcome
+from support.journals import REF, written_session
+from support.sessions import finished, question
 
 
 def on(day: int) -> LedgerCall:
@@ -38,4 +55,55 @@ def test_copies_count_once_and_deleted_sessions_keep_their_tools(tmp_path: Path)
     after = statistics(connection, Query(folder="/src/shop"), now=1_700_000_500.0, zone=UTC)
     assert (after.total.cost, after.tools) == (found.total.cost, found.tools)
     assert statistics(connection, Query(folder="/elsewhere"), now=1.0, zone=UTC).tools == ()
+    connection.close()
+
+
+def asked_and_denied(database: Path) -> None:
+    """A run that a person denied, called with arguments that are no JSON for SQLite."""
+    bus = MessageBus(SessionStore(SessionState(session_id="session-n")), clock=lambda: 1_700_000_000.0)
+    recorder = Recorder(database)
+    bus.attach(recorder.sink)
+    bus.publish(SessionStarted(folder="/f", version="test"))
+    place = {"turn_id": "t", "request_id": "req-n"}
+    bus.publish(RequestStarted(**place, ref=REF, dialect="scripted", estimated_input_tokens=1))
+    call = ToolCallEnd(index=0, call_id="c", name="bash", arguments={"command": "rm x"})
+    odd = ToolCallEnd(index=1, call_id="d", name="odd", arguments={"deep": float("nan")})
+    for event in (call, odd, ResponseEnd(stop_reason=StopReason.TOOL_CALLS)):
+        bus.publish(ProviderActivity(**place, event=event))
+    cost = Cost(amount=Decimal(1), source=CostSource.COMPUTED)
+    bus.publish(CallPriced(**place, ref=REF, usage=Usage(), cost=cost, price=None, duration_s=1, first_token_s=None))
+    for event in (
+        question("req-n.0"),
+        ApprovalResolved(approval_id="ask-1", run_id="req-n.0", decision=Decision.DENY),
+        finished("req-n.0", Outcome.DENIED, "no"),
+    ):
+        bus.publish(ToolActivity(**place, part_index=0, event=event))
+    recorder.close()
+
+
+def test_what_was_asked_and_denied_is_no_failure_of_the_tool(tmp_path: Path) -> None:
+    database = tmp_path / "state" / "patchbay.db"
+    asked_and_denied(database)
+    connection = connect(database)
+    (tool,) = statistics(connection, Query(), now=1_700_000_000.0).tools
+    assert (tool.name, tool.runs, tool.asked, tool.denied, tool.success_rate) == ("bash", 1, 1, 1, None)
+    kept = connection.execute("SELECT count(*) FROM events").fetchone()[0]
+    assert kept == 9, "an event that SQLite cannot look into is kept all the same"
+    connection.close()
+
+
+def test_an_older_journal_gets_the_same_runs(tmp_path: Path) -> None:
+    database = tmp_path / "state" / "patchbay.db"
+    asked_and_denied(database)
+    written_session(database, "session-a", prompts=2)
+    connection = connect(database)
+    query = "SELECT * FROM tool_runs ORDER BY run_id"
+    recorded = connection.execute(query).fetchall()
+    for name in ("tool_called", "tool_ran", "tool_asked"):
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("DROP TABLE tool_runs")
+    script = MIGRATIONS[2]
+    end = "DROP TABLE told;"
+    connection.executescript(script[script.index("CREATE TABLE tool_runs") : script.index(end) + len(end)])
+    assert connection.execute(query).fetchall() == recorded
     connection.close()

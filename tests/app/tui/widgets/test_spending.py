@@ -11,7 +11,7 @@ from textual.widgets import Static
 from patchbay.app.engine.events import CostSource
 from patchbay.app.engine.ledger_rows import LedgerCall
 from patchbay.app.engine.spending import By, spent
-from patchbay.app.tui.spending import LEGEND, Order, Scope, View, detail, money, ordered
+from patchbay.app.tui.spending import LEGEND, Order, Scope, View, detail, ordered
 from patchbay.app.tui.widgets.spending import GROUPS, SpendingScreen, SpendingTable
 from support.screens import Desk, on_screen
 from support.sessions import until
@@ -173,9 +173,10 @@ def a_call(**facts: object) -> LedgerCall:
 
 def test_free_is_not_unknown_and_part_of_it_unknown_is_said() -> None:
     free = a_call(cost=Decimal(0), source=CostSource.COMPUTED)
-    assert money(spent([free])) == "$0.00"
-    assert money(spent([a_call()])) == "?"
-    assert money(spent([free, a_call()])) == "$0.00"
+    assert spent([free]).words() == "$0.00"
+    assert spent([a_call(cost=Decimal(0), source=CostSource.COMPUTED, output_tokens=5)]).words() == "free"
+    assert spent([a_call()]).words() == "?"
+    assert spent([free, a_call()]).words() == "$0.00"
     assert "1 of 2 calls of unknown price" in str(detail(spent([free, a_call()]))[0])
 
 
