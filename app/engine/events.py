@@ -286,6 +286,14 @@ class ProvidersListed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavingChanged:
+    """Whether the session can be saved now. Not journalled: it is of this process and this moment."""
+
+    problem: str
+    """Why not, in words; empty when everything is saved (again)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesRestored:
     """Files were put back: by an undo, a redo or a rewind. The model is told with the next prompt."""
 
@@ -347,9 +355,14 @@ SessionEvent: TypeAlias = (
     | CallPriced
     | NoticePosted
     | ProvidersListed
+    | SavingChanged
     | FilesRestored
     | Rewound
 )
+
+
+NOT_JOURNALLED = (ProvidersListed, SavingChanged)
+"""Events that mean nothing to a later process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

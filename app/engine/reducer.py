@@ -22,6 +22,7 @@ from .events import (
     RequestStarted,
     RetryScheduled,
     Rewound,
+    SavingChanged,
     SessionForked,
     SessionStarted,
     SideCallStarted,
@@ -61,6 +62,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
         case ProvidersListed():
             return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
+        case SavingChanged():
+            return replace(state, unsaved=event.problem, revisions=bumped(state, status=1))
         case FilesRestored() | Rewound():
             return put_back(state, event, at)
         case _:

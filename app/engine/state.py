@@ -273,6 +273,8 @@ class SessionState:
     """What the model is told in every request, beside the rules."""
     side_calls: tuple[SideCallStarted, ...] = ()
     """Calls beside the conversation that have no ledger row yet."""
+    unsaved: str = ""
+    """Why the session cannot be saved now; empty when it is."""
     totals: Totals = field(default_factory=Totals)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""

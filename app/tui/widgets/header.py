@@ -11,6 +11,8 @@ from ...engine.state import PromptEntry, SessionState
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
 
+NOT_SAVED = "not saved"
+
 
 class Header(Widget):
     """``patchbay  ~/src/shop  main  untrusted`` and, at the right, the first prompt. ``home`` is shortened to ``~``."""
@@ -23,6 +25,7 @@ class Header(Widget):
         self._branch = ""
         self._title = ""
         self._remark = ""
+        self._unsaved = False
 
     def show_branch(self, branch: str) -> None:
         """The git branch, with ``*`` when there are uncommitted changes; empty outside a repository."""
@@ -35,7 +38,10 @@ class Header(Widget):
         self.refresh()
 
     def sync(self, state: SessionState) -> None:
-        """Follow the session's folder and first prompt."""
+        """Follow the session's folder, its first prompt, and whether it can be saved."""
+        if self._unsaved is not bool(state.unsaved):
+            self._unsaved = bool(state.unsaved)
+            self.refresh()
         folder = safe_line(short_path(state.folder, self._home))
         if not self._title or folder != self._folder:
             first = next((entry.text for entry in state.transcript if isinstance(entry, PromptEntry)), "")
@@ -46,7 +52,8 @@ class Header(Widget):
     def render(self) -> Content:
         """The row: the left part stays whole as long as it can, the title takes what is left."""
         width = self.size.width
-        words = sum(cell_len(word) + 2 for word in (self._branch, self._remark) if word)
+        unsaved = NOT_SAVED if self._unsaved else ""
+        words = sum(cell_len(word) + 2 for word in (self._branch, self._remark, unsaved) if word)
         place = elide(self._folder, max(8, width - 12 - words - 2), self._signs.more)
         used = 12 + cell_len(place) + words
         room = width - used - 4
@@ -57,6 +64,7 @@ class Header(Widget):
             (place, "$text"),
             (f"  {self._branch}" if self._branch else "", "$muted"),
             (f"  {self._remark}" if self._remark else "", "$warn"),
+            (f"  {unsaved}" if unsaved else "", "bold $danger"),
             f"{gap} ",
             (title, "$muted"),
         )
