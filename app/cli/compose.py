@@ -33,7 +33,7 @@ from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
 from ..engine.compacting import Compacting
-from ..engine.events import NoticeLevel, ProvidersListed
+from ..engine.events import NoticeLevel, ProvidersListed, SavingChanged
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
 from ..engine.spending_report import LedgerReader, open_ledger
@@ -184,7 +184,13 @@ class Runtime:
         def tell(message: str) -> None:
             loop.call_soon_threadsafe(self.session.notice, message, NoticeLevel.WARNING)
 
-        self.journal.recorder.on_problem = tell
+        def change(problem: str) -> None:
+            loop.call_soon_threadsafe(self.session.bus.publish, SavingChanged(problem=problem))
+
+        recorder = self.journal.recorder
+        recorder.on_problem, recorder.on_saving = tell, change
+        if recorder.refused:
+            self.session.bus.publish(SavingChanged(problem="the database cannot be opened"))
 
     def _must_look_first(self) -> bool:
         """True when the wished model is a local server's: only the server knows whether it has it."""

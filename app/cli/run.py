@@ -12,7 +12,7 @@ from ...providers.redact import redact_registered
 from ...tools.safe_text import safe_line, safe_text
 from ..engine.codec import encode
 from ..engine.database import DatabaseError
-from ..engine.events import ProvidersListed, Stamped
+from ..engine.events import NOT_JOURNALLED, Stamped
 from ..instructions import withheld_names
 from ..paths import find_paths
 from ..settings import SettingsError, load_settings
@@ -116,7 +116,7 @@ def _lines(session: "Session") -> Callable[[Stamped], None]:
     """Writes each event of the journal as one line; stops the turn when nobody reads on."""
 
     def write(stamped: Stamped) -> None:
-        if isinstance(stamped.event, ProvidersListed):
+        if isinstance(stamped.event, NOT_JOURNALLED):
             return
         try:
             sys.stdout.write(to_json(encode(stamped)) + "\n")

@@ -321,6 +321,14 @@ class ProvidersListed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavingChanged:
+    """Whether the session can be saved now. Not journalled: it is of this process and this moment."""
+
+    problem: str
+    """Why not, in words; empty when everything is saved (again)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesRestored:
     """Files were put back: by an undo, a redo or a rewind. The model is told with the next prompt."""
 
@@ -436,6 +444,7 @@ SessionEvent: TypeAlias = (
     | TitleProposed
     | PromptsWithdrawn
     | ProvidersListed
+    | SavingChanged
     | FilesRestored
     | Rewound
     | VerifyStarted
@@ -444,6 +453,10 @@ SessionEvent: TypeAlias = (
     | VerifyEnded
     | Compacted
 )
+
+
+NOT_JOURNALLED = (ProvidersListed, SavingChanged)
+"""Events that mean nothing to a later process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

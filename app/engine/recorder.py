@@ -25,11 +25,11 @@ from ...tools.events import ToolOutputDelta
 from .codec import encode, journal_text, without_keys
 from .database import DatabaseError, Opened, open_database
 from .events import (
+    NOT_JOURNALLED,
     CallPriced,
     ModelSelected,
     PromptSubmitted,
     ProviderActivity,
-    ProvidersListed,
     SessionStarted,
     Stamped,
     TitleProposed,
@@ -86,6 +86,8 @@ class Recorder:
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._place = _opened_place(database, later=later)
         self.on_problem = on_problem
+        self.on_saving: Callable[[str], None] = lambda _problem: None
+        """Told why saving fails when that begins, and of nothing ("") when it is over."""
         self._searchable = SearchableTexts()
         self._snapshots = Snapshotter(self._place.path, replayed=replayed)
         self._told = later
@@ -95,9 +97,14 @@ class Recorder:
         self._thread = threading.Thread(target=self._work, name="patchbay-recorder", daemon=True)
         self._thread.start()
 
+    @property
+    def refused(self) -> bool:
+        """True while the disk refuses what is to be written."""
+        return self._told
+
     def sink(self, stamped: Stamped) -> None:
         """Take one event. Never blocks."""
-        if not isinstance(stamped.event, ProvidersListed):
+        if not isinstance(stamped.event, NOT_JOURNALLED):
             self._queue.put(stamped)
 
     async def durable(self) -> None:
@@ -178,6 +185,7 @@ class Recorder:
                 self._tell(
                     f"The session cannot be saved ({_in_words(error)}). It goes on in memory and is tried again."
                 )
+                self._change(_in_words(error))
             return rows
         for warning in self._place.take_warnings():
             self._tell(warning)
@@ -188,11 +196,16 @@ class Recorder:
         if self._told:
             self._told = False
             self._tell("The session is saved again, with nothing lost.")
+            self._change("")
         return []
 
     def _tell(self, message: str) -> None:
         with contextlib.suppress(RuntimeError):  # the loop that would show it is gone: the process is ending
             self.on_problem(message)
+
+    def _change(self, problem: str) -> None:
+        with contextlib.suppress(RuntimeError):
+            self.on_saving(problem)
 
     def _index(self, stamped: Stamped) -> None:
         """Put prompts and whole answers into the search index. What cannot be indexed is only not found."""

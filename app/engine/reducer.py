@@ -25,6 +25,7 @@ from .events import (
     RequestStarted,
     RetryScheduled,
     Rewound,
+    SavingChanged,
     SessionForked,
     SessionStarted,
     SideCallStarted,
@@ -76,7 +77,7 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _judged(state, event, at)
         case RequestStarted() | RetryScheduled() | SideCallStarted() | CallPriced():
             return _request_moved(state, event, at)
-        case NoticePosted() | ProvidersListed():
+        case NoticePosted() | ProvidersListed() | SavingChanged():
             return _told(state, event, at)
         case VerifyStarted() | CheckStarted() | CheckFinished() | VerifyEnded():
             return verify_moved(state, event, at)
@@ -112,8 +113,10 @@ def _judged(state: SessionState, event: HunkReviewed | FilesRestored | Rewound, 
     return put_back(state, event, at)
 
 
-def _told(state: SessionState, event: NoticePosted | ProvidersListed, at: float) -> SessionState:
-    """Something to know: for the person, or of what can be used."""
+def _told(state: SessionState, event: NoticePosted | ProvidersListed | SavingChanged, at: float) -> SessionState:
+    """Something to know: for the person, of what can be used, or of what cannot be saved."""
+    if isinstance(event, SavingChanged):
+        return replace(state, unsaved=event.problem, revisions=bumped(state, status=1))
     if isinstance(event, ProvidersListed):
         return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
     return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)

@@ -7,6 +7,7 @@ session. A snapshot that cannot be made is not missed: the journal holds everyth
 import contextlib
 import sqlite3
 import threading
+import time
 from pathlib import Path
 
 from .events import Stamped, TurnEnded
@@ -16,6 +17,8 @@ TAIL = 2000
 """Events after a snapshot from which on a new one is worth its while; they replay in a tenth of a second."""
 GROWTH = 0.04
 """A long session costs more to pack: it waits until it has grown by this part."""
+REST = 20
+"""So many times as long as making one took, none is made: they must not slow a session down."""
 LONG_TURN = 10
 """So many times more than that, and the end of the turn is not waited for."""
 
@@ -33,6 +36,7 @@ class Snapshotter:
         self._size = 0
         self._turn_ended = False
         self._thread: threading.Thread | None = None
+        self._rests_until = 0.0
 
     def saved(self, stamped: Stamped, chars: int) -> None:
         """A row of so many characters is in the journal."""
@@ -46,12 +50,12 @@ class Snapshotter:
         """Rows were committed: begin a snapshot if it is time for one and none is being made."""
         ended, self._turn_ended = self._turn_ended, False
         long_turn = self._fresh >= LONG_TURN * self._due_at
-        if (long_turn or (ended and self._tail >= self._due_at)) and not self._runs:
+        if (long_turn or (ended and self._tail >= self._due_at)) and not self._busy:
             self._begin()
 
     def close(self) -> None:
         """Wait for the snapshot that is being made; make a last one if much came after it."""
-        if self._runs and self._thread is not None:
+        if self._thread is not None:
             self._thread.join()
         if self._session_id and self._tail >= self._due_at:
             self._make()
@@ -61,8 +65,8 @@ class Snapshotter:
         return max(TAIL, round(self._size * GROWTH))
 
     @property
-    def _runs(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+    def _busy(self) -> bool:
+        return time.monotonic() < self._rests_until or (self._thread is not None and self._thread.is_alive())
 
     def _begin(self) -> None:
         self._size += self._tail
@@ -71,6 +75,7 @@ class Snapshotter:
         self._thread.start()
 
     def _make(self) -> None:
+        begun = time.monotonic()
         with contextlib.suppress(sqlite3.Error, OSError, TypeError):
             # Never made anew: a file that is gone is the recorder's to notice.
             connection = sqlite3.connect(f"{self._database.as_uri()}?mode=rw", uri=True, timeout=10)
@@ -78,3 +83,5 @@ class Snapshotter:
                 renew(connection, self._session_id)
             finally:
                 connection.close()
+        ended = time.monotonic()
+        self._rests_until = ended + REST * (ended - begun)

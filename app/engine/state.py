@@ -341,6 +341,8 @@ class SessionState:
     """Calls beside the conversation that have no ledger row yet."""
     verification: Verification | None = None
     """The checks of the project, while they run and after."""
+    unsaved: str = ""
+    """Why the session cannot be saved now; empty when it is."""
     totals: Totals = field(default_factory=Totals)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""

@@ -55,7 +55,7 @@ class TextStore(Protocol):
 def pack_state(state: SessionState, store: TextStore) -> bytes:
     """The state without what every process finds anew. Raises TypeError for a value the codec does not know."""
     packer, zipper = _Packer(store), zlib.compressobj(_LEVEL)
-    bare = dataclasses.replace(state, providers=(), transcript=(), runs=())
+    bare = dataclasses.replace(state, providers=(), unsaved="", transcript=(), runs=())
     chunks = [zipper.compress(_line(packer.pack(bare)))]
     for items in (state.transcript, state.runs):
         for first in range(0, len(items), _CHUNK):

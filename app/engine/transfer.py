@@ -13,7 +13,7 @@ from typing import Any, cast
 from ...providers.redact import redact
 from .archive import insert_event, session_facts
 from .codec import TAG, decode_event, journal_text
-from .events import ModelSelected, ProvidersListed, Stamped
+from .events import NOT_JOURNALLED, ModelSelected, Stamped
 from .private_commands import without_private
 from .searchable import SearchableTexts, storable
 
@@ -132,6 +132,6 @@ def _event(line: str, session_id: str) -> tuple[Stamped, int] | None:
         event = decode_event(row["event"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    if isinstance(event, ProvidersListed) or not 0 < seq <= last_seq < 1 << 60:
+    if isinstance(event, NOT_JOURNALLED) or not 0 < seq <= last_seq < 1 << 60:
         return None
     return Stamped(seq=seq, at=at, session_id=session_id, event=event), last_seq

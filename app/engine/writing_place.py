@@ -1,8 +1,8 @@
 """Where a recorder writes: the database file, opened again or anew when something happened to it.
 
-A file that was deleted, moved or replaced under a running session is noticed before the next commit. The session's
-rows are taken from the file that is still open into the one that stands there now; other sessions are not: somebody
-may have wanted them gone.
+A file that was deleted, moved, replaced or overwritten under a running session is noticed before the next commit. The
+session's rows are taken from the file that is still open into the one that stands there now; those of other sessions
+only when it was overwritten: else somebody may have wanted them gone.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from .database import is_damage, open_database
 _WAIT_S = 3.0
 """How long another process is waited for that holds the database, at first and while it keeps holding it."""
 _WAIT_AGAIN_S = 0.1
+_MAGIC = b"SQLite format 3\0"
 _COPIED = {
     "sessions": "id",
     "events": "session_id",
@@ -24,7 +25,7 @@ _COPIED = {
     "drafts": "session_id",
 }
 """The tables that hold a session, and the column that names it."""
-MOVED = "The session database was deleted or moved while this session ran. The session is saved whole in a new one: {}"
+MOVED = "The session database was deleted, moved or overwritten while this session ran. It goes on, whole, in {}."
 
 
 class WritingPlace:
@@ -84,10 +85,13 @@ class WritingPlace:
             with contextlib.suppress(sqlite3.Error):
                 old.close()
             old = self._connection = None
+        overwritten = self.path.exists() and _identity(self.path) is None
+        if old is not None and not self.path.exists():
+            self._leave(old)
         opened = open_database(self.path, wait_s=_WAIT_S if old is not None else _WAIT_AGAIN_S)
         try:
             if old is not None and taken_along is not None:
-                _copy(old, opened.connection, taken_along)
+                _copy(old, opened.connection, None if overwritten else taken_along)
                 self._warnings.append(MOVED.format(self.path))
         except BaseException:
             opened.connection.close()
@@ -99,24 +103,39 @@ class WritingPlace:
         self._connection, self._identity, self._reopen = opened.connection, _identity(self.path), False
         return opened.connection
 
+    def _leave(self, old: sqlite3.Connection) -> None:
+        """The file has another name or none; its journal, which kept the old name, is no part of a new one."""
+        with contextlib.suppress(sqlite3.Error):
+            old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        for ending in ("-wal", "-shm"):
+            Path(f"{self.path}{ending}").unlink(missing_ok=True)
 
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection, session_id: str) -> None:
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, session_id: str | None) -> None:
+    """Take a session's rows along; those of all sessions when None."""
     with target:
         for table, column in _COPIED.items():
             names = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")]
             names = [name for name in names if (table, name) != ("texts", "id")]
             listed, marks = ", ".join(names), ", ".join("?" * len(names))
-            rows = source.execute(f"SELECT {listed} FROM {table} WHERE {column} = ?", (session_id,))  # noqa: S608
-            target.executemany(f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})", rows)  # noqa: S608
+            insert = f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})"  # noqa: S608 - our own names
+            which = "?1 IS NULL OR " + column + " = ?1"
+            rows = source.execute(f"SELECT {listed} FROM {table} WHERE {which}", (session_id,))  # noqa: S608
+            try:
+                target.executemany(insert, rows)
+            except sqlite3.DatabaseError as error:  # what can be read is taken along
+                if not is_damage(error):
+                    raise
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells the file at a path from one that is put there later; None when there is none."""
+    """What tells the file at a path from one that is put there later; None when it is no database (any more)."""
     try:
-        found = os.stat(path)
+        with open(path, "rb") as file:
+            found = os.fstat(file.fileno())
+            return (found.st_dev, found.st_ino) if file.read(len(_MAGIC)) == _MAGIC else None
     except OSError:
         return None
-    return found.st_dev, found.st_ino
 
 
 def _wait(connection: sqlite3.Connection, seconds: float) -> None:

@@ -119,9 +119,11 @@ class LongSession:
         self.bus.publish(TurnEnded(turn_id=turn, outcome=TurnOutcome.DONE))
 
 
-def write_long_session(database: Path, *, messages: int = 10_000, output: int = 50_000_000) -> None:
+def write_long_session(
+    database: Path, *, messages: int = 10_000, output: int = 50_000_000, folder: str = "/src/shop"
+) -> None:
     """A session of so many messages and characters of tool output."""
-    session = LongSession(database)
+    session = LongSession(database, folder=folder)
     turns = messages // 2
     for number in range(turns):
         session.turn(number, output=output // turns)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from patchbay.app.engine.events import ProvidersListed, SessionEvent, SessionForked, SessionStarted, Stamped
+from patchbay.app.engine.events import NOT_JOURNALLED, SessionEvent, SessionForked, SessionStarted, Stamped
 from patchbay.providers.events import JsonObject
 
 SESSION = "session-any"
@@ -26,7 +26,7 @@ _KINDS = typing.get_args(SessionEvent)
 
 def random_journal(rng: random.Random, length: int) -> list[Stamped]:
     """So many events of one session, in order."""
-    kinds = [kind for kind in _KINDS if kind not in (ProvidersListed, SessionStarted, SessionForked)]
+    kinds = [kind for kind in _KINDS if kind not in (*NOT_JOURNALLED, SessionStarted, SessionForked)]
     weights = [12 if kind.__name__ in _OFTEN else 1 for kind in kinds]
     events: list[Any] = [SessionStarted(folder="/src/any", version="test")]
     events += [_made(kind, rng) for kind in rng.choices(kinds, weights, k=length - 1)]

@@ -11,6 +11,8 @@ from ...engine.state import PromptEntry, SessionState
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
 
+NOT_SAVED = "not saved"
+
 
 class Header(Widget):
     """``patchbay  ~/src/shop  main  untrusted`` and, at the right, the title. ``home`` is shortened to ``~``."""
@@ -24,6 +26,7 @@ class Header(Widget):
         self._title = ""
         self._name = ""
         self._remark = ""
+        self._unsaved = False
 
     def show_branch(self, branch: str) -> None:
         """The git branch, with ``*`` when there are uncommitted changes; empty outside a repository."""
@@ -41,7 +44,10 @@ class Header(Widget):
         self.refresh()
 
     def sync(self, state: SessionState) -> None:
-        """Follow the session's folder and its title, which is the first prompt until a model wrote one."""
+        """Follow the folder, the title (the first prompt until a model wrote one) and whether it is saved."""
+        if self._unsaved is not bool(state.unsaved):
+            self._unsaved = bool(state.unsaved)
+            self.refresh()
         folder = safe_line(short_path(state.folder, self._home))
         title = safe_line(state.title)
         if not self._title or folder != self._folder or (title and title != self._title):
@@ -53,7 +59,8 @@ class Header(Widget):
     def render(self) -> Content:
         """The row: the left part stays whole as long as it can, the title takes what is left."""
         width = self.size.width
-        words = sum(cell_len(word) + 2 for word in (self._branch, self._remark) if word)
+        unsaved = NOT_SAVED if self._unsaved else ""
+        words = sum(cell_len(word) + 2 for word in (self._branch, self._remark, unsaved) if word)
         place = elide(self._folder, max(8, width - 12 - words - 2), self._signs.more)
         used = 12 + cell_len(place) + words
         room = width - used - 4
@@ -64,6 +71,7 @@ class Header(Widget):
             (place, "$text"),
             (f"  {self._branch}" if self._branch else "", "$muted"),
             (f"  {self._remark}" if self._remark else "", "$warn"),
+            (f"  {unsaved}" if unsaved else "", "bold $danger"),
             f"{gap} ",
             (title, "$muted"),
         )

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import signal
 import sqlite3
@@ -31,7 +32,7 @@ from patchbay.providers.messages import ToolResultMessage
 from patchbay.providers.redact import remember_secret
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, thinking, tool_call, usage
 from patchbay.tools.events import Outcome, ToolRunStarted
-from support.sessions import FakeToolbox, cost_of, make_session, model
+from support.sessions import FakeToolbox, cost_of, make_session, model, question
 
 
 async def echo(_arguments, _emit, _approve):
@@ -144,6 +145,8 @@ async def test_when_the_disk_refuses_rows_are_kept_and_written_later(database, m
     problems: list[str] = []
     monkeypatch.setattr("patchbay.app.engine.writing_place._WAIT_S", 0.001)
     recorder = Recorder(database, on_problem=problems.append)
+    saving: list[str] = []
+    recorder.on_saving = saving.append
     bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
     bus.attach(recorder.sink)
     blocker = sqlite3.connect(database, isolation_level=None)
@@ -152,13 +155,69 @@ async def test_when_the_disk_refuses_rows_are_kept_and_written_later(database, m
     await recorder.durable()
     assert len(problems) == 1
     assert "saved" in problems[0]
+    assert saving == ["database is locked"]
+    assert recorder.refused
     blocker.execute("ROLLBACK")
     bus.publish(TurnStarted(turn_id="t2"))
     await recorder.durable()
     assert problems[1:] == ["The session is saved again, with nothing lost."]
+    assert saving[1:] == [""]
+    assert not recorder.refused
     recorder.close()
     events, _, _ = load_events(connect(database), "s")
     assert [stamped.event.turn_id for stamped in events] == ["t1", "t2"]
+
+
+async def test_what_the_disk_refused_is_tried_again_though_nothing_comes(database, monkeypatch):
+    monkeypatch.setattr("patchbay.app.engine.writing_place._WAIT_S", 0.001)
+    monkeypatch.setattr("patchbay.app.engine.recorder.RETRY_S", 0.01)
+    again = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    recorder = Recorder(database)
+    recorder.on_saving = lambda problem: None if problem else loop.call_soon_threadsafe(again.set)
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    bus.attach(recorder.sink)
+    blocker = sqlite3.connect(database, isolation_level=None)
+    blocker.execute("BEGIN EXCLUSIVE")
+    bus.publish(TurnStarted(turn_id="t1"))
+    await recorder.durable()
+    assert recorder.refused
+    blocker.execute("ROLLBACK")
+    await again.wait()
+    recorder.close()
+    assert len(load_events(connect(database), "s")[0]) == 1
+
+
+CRASHED = ModelRef(provider="p", model="m")
+
+
+def in_mid_turn(*events):
+    """A turn whose answer called two tools, and what came after it."""
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    bus.publish(TurnStarted(turn_id="t"))
+    bus.publish(RequestStarted(turn_id="t", request_id="r", ref=CRASHED, dialect="d", estimated_input_tokens=1))
+    for event in answer(tool_call("c", "bash", {"command": "make"}), tool_call("d", "read", {}), end()):
+        bus.publish(ProviderActivity(turn_id="t", request_id="r", event=event))
+    for event in events:
+        bus.publish(ToolActivity(turn_id="t", request_id="r", part_index=0, event=event))
+    assert repair(bus, cost_of)
+    return bus.store.state
+
+
+def test_a_call_that_may_have_begun_is_said_to_and_those_behind_it_are_not():
+    state = in_mid_turn()
+    assert [run.outcome for run in state.runs] == [Outcome.INTERRUPTED] * 2
+    assert "may or may not" in state.runs[0].content
+    assert "Not run" in state.runs[1].content
+    assert len(history(state)) == 3, "the answer and a result for each call"
+
+
+def test_a_call_that_waited_for_approval_was_not_run():
+    started = ToolRunStarted(run_id="r.0", name="bash", title="make")
+    state = in_mid_turn(started, question("r.0"))
+    assert ["Not run" in run.content for run in state.runs] == [True, True]
+    assert "approval" in state.runs[0].content
+    assert state.approvals == ()
 
 
 def test_what_was_in_flight_at_a_crash_is_closed_and_said():

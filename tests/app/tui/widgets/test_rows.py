@@ -43,6 +43,11 @@ async def test_a_narrow_header_cuts_the_title_first():
     assert "parser" not in row
 
 
+async def test_a_session_that_cannot_be_saved_is_marked_until_it_is():
+    assert "main*  not saved" in await header_row(80, state=replace(STATE, unsaved="disk full"))
+    assert "not saved" not in await header_row(80)
+
+
 async def test_no_branch_no_gap():
     row = await header_row(80, branch="")
     assert row.startswith(" patchbay  ~/src/shop   ")
