@@ -32,6 +32,7 @@ from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
+from ..engine.drafts import waiting_words
 from ..engine.events import NoticeLevel, ProvidersListed
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
@@ -300,9 +301,8 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
         sessions=SessionShelf(paths, lambda: session.state, Retention.of(settings)),
+        titles=title_writer(session, directory, paths, settings.title_model if wish.titles else None),
     )
-    if wish.titles and settings.title_model is not None:
-        runtime.titles = title_writer(session, directory, paths, settings.title_model, cost_of)
     runtime.list_providers()
     directory.on_change = runtime.list_providers
     log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
@@ -312,15 +312,6 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     if waiting := len(session.state.queued):
         session.notice(waiting_words(waiting), NoticeLevel.WARNING)
     return runtime
-
-
-def waiting_words(count: int) -> str:
-    """What is said of prompts that an earlier run had not sent yet."""
-    prompts = "1 prompt was" if count == 1 else f"{count} prompts were"
-    return (
-        f"{prompts} waiting when the last run ended. Nothing is sent by itself: ask again (/retry) or send another"
-        " prompt to send what waits too, /unqueue puts it back into the prompt."
-    )
 
 
 def _select_mode(session: Session, wished: Mode) -> None:
