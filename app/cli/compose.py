@@ -33,6 +33,7 @@ from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
 from ..engine.compacting import Compacting
+from ..engine.drafts import waiting_words
 from ..engine.events import NoticeLevel, ProvidersListed, SavingChanged
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
@@ -325,9 +326,8 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         trust=None if wish.demo else wish.trust,
         sessions=SessionShelf(paths, lambda: session.state, Retention.of(settings)),
         attaching=PersonAttaching(toolbox.for_person),
+        titles=title_writer(session, directory, paths, settings.title_model if wish.titles else None),
     )
-    if wish.titles and settings.title_model is not None:
-        runtime.titles = title_writer(session, directory, paths, settings.title_model, cost_of)
     runtime.list_providers()
     directory.on_change = runtime.list_providers
     log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
@@ -337,15 +337,6 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     if waiting := len(session.state.queued):
         session.notice(waiting_words(waiting), NoticeLevel.WARNING)
     return runtime
-
-
-def waiting_words(count: int) -> str:
-    """What is said of prompts that an earlier run had not sent yet."""
-    prompts = "1 prompt was" if count == 1 else f"{count} prompts were"
-    return (
-        f"{prompts} waiting when the last run ended. Nothing is sent by itself: ask again (/retry) or send another"
-        " prompt to send what waits too, /unqueue puts it back into the prompt."
-    )
 
 
 def _select_mode(session: Session, wished: Mode) -> None:

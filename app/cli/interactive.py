@@ -20,6 +20,7 @@ from .headless import run_prompt
 from .prepared import Prepared
 from .progress import Progress
 from .run import final_line
+from .sessions import folder_of
 from .trust import home_of
 
 MAKE_RUN = "PATCHBAY_MAKE_RUN"
@@ -36,6 +37,11 @@ def interactive_command(options: argparse.Namespace) -> int:
     has_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if not has_terminal and not from_make:
         raise SettingsError('there is no terminal here. Use patchbay run -p "..." for a prompt without a screen.')
+    if (
+        options.session is not None
+        and (home := folder_of(find_paths(os.environ).database, options.session)) is not None
+    ):
+        folder = home  # a session is worked on where it began, wherever it is asked for
     prepare = partial(_prepared, options)
     prepared = prepare(folder)
     wish = Wish(

@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,20 @@ def the_session(connection: sqlite3.Connection, given: str) -> SessionRow:
         case several:
             ids = ", ".join(each.session_id for each in several[:5])
             raise SettingsError(f"{safe_line(given)!r} is the beginning of {len(several)} sessions: {ids}.")
+
+
+def folder_of(database: Path, given: str) -> Path | None:
+    """The folder of the one session whose id begins with what was given; None when there is no such session or folder.
+
+    Only looks: whoever opens the session says what is wrong with it.
+    """
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            found = archive.find_session(connection, given)
+    except sqlite3.Error:
+        return None
+    folder = Path(found[0].folder) if len(found) == 1 else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def _list(connection: sqlite3.Connection, options: argparse.Namespace) -> int:

@@ -4,18 +4,18 @@ import sqlite3
 
 from ...providers.base import ModelInfo, ModelRef, Provider
 from ...providers.directory import ProviderDirectory
+from ...providers.pricing import cost_of
 from ..engine import archive
-from ..engine.ledger import CostOf
 from ..engine.session import Session
 from ..engine.titles import TitleWriter
 from ..paths import Paths
 from .lane import Lane
 
 
-def title_writer(
-    session: Session, directory: ProviderDirectory, paths: Paths, model: str, cost_of: CostOf
-) -> TitleWriter:
-    """A writer that listens to the session already. ``model`` is ``provider/model``."""
+def title_writer(session: Session, directory: ProviderDirectory, paths: Paths, model: str | None) -> TitleWriter | None:
+    """A writer that listens to the session already; None without a model, given as ``provider/model``."""
+    if model is None:
+        return None
     ref = ModelRef.parse(model)
 
     def named(connection: sqlite3.Connection) -> bool:

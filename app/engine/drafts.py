@@ -27,3 +27,12 @@ def load_draft(connection: sqlite3.Connection, state: SessionState) -> str:
     at, text = float(row[0]), str(row[1])
     sent = [entry for entry in (*state.transcript, *state.queued) if isinstance(entry, PromptEntry)]
     return "" if any(entry.at >= at and entry.text.strip() == text.strip() for entry in sent) else text
+
+
+def waiting_words(count: int) -> str:
+    """What is said of prompts that an earlier run had not sent yet."""
+    prompts = "1 prompt was" if count == 1 else f"{count} prompts were"
+    return (
+        f"{prompts} waiting when the last run ended. Nothing is sent by itself: ask again (/retry) or send another"
+        " prompt to send what waits too, /unqueue puts it back into the prompt."
+    )
