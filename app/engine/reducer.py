@@ -122,9 +122,14 @@ def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted, at: fl
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
     note = "\n".join(filter(None, (review_note(state.untold_reviews), event.note)))
-    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=event.attachments)
-    if event.by_program:
-        entry = replace(entry, by_program=True)
+    entry = PromptEntry(
+        prompt_id=event.prompt_id,
+        text=event.text,
+        at=at,
+        note=note,
+        attachments=event.attachments,
+        by_program=event.by_program,
+    )
     return with_entry(replace(state, queued=queued, untold_reviews=()), entry)
 
 

@@ -250,7 +250,9 @@ def _all_passed(run: _Run) -> tuple[VerifyOutcome, str]:
         return VerifyOutcome.GREEN, f"Verify: green{after}, {what}."
     why = ", ".join(f"{result.check.name} ({result.summary})" for result in open_ones)
     rest = f"; {passed} passed" if passed else ""
-    return VerifyOutcome.INCOMPLETE, f"Verify: not run: {why}{rest}."
+    missing = any(result.outcome is CheckOutcome.MISSING for result in open_ones)
+    hint = " Install what is missing, or name your own checks: [verify] checks in the settings." if missing else ""
+    return VerifyOutcome.INCOMPLETE, f"Verify: not run: {why}{rest}.{hint}"
 
 
 def _stopped(ended: TurnOutcome, names: str) -> tuple[VerifyOutcome, str] | None:
