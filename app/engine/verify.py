@@ -159,6 +159,7 @@ class Verifier:
     async def _run_check(self, run: "_Run", index: int) -> CheckResult:
         check, run_id = run.checks[index], new_id("check")
         self._bus.publish(CheckStarted(verify_id=run.verify_id, index=index, round=run.round, run_id=run_id))
+        started_at = self._bus.now
         try:
             finished = await self._toolbox.run(
                 run_id=run_id,
@@ -170,7 +171,7 @@ class Verifier:
             )
         except asyncio.CancelledError:
             self._publish_tool(not_finished(run_id, Outcome.CANCELLED, "Cancelled by the user."))
-            self._publish_result(run, index, CheckOutcome.CANCELLED, "cancelled", 0.0)
+            self._publish_result(run, index, CheckOutcome.CANCELLED, "cancelled", self._bus.now - started_at)
             raise
         self._publish_tool(finished)
         outcome = _outcome(finished)
@@ -249,7 +250,9 @@ def _all_passed(run: _Run) -> tuple[VerifyOutcome, str]:
         return VerifyOutcome.GREEN, f"Verify: green{after}, {what}."
     why = ", ".join(f"{result.check.name} ({result.summary})" for result in open_ones)
     rest = f"; {passed} passed" if passed else ""
-    return VerifyOutcome.INCOMPLETE, f"Verify: not run: {why}{rest}."
+    missing = any(result.outcome is CheckOutcome.MISSING for result in open_ones)
+    hint = " Install what is missing, or name your own checks: [verify] checks in the settings." if missing else ""
+    return VerifyOutcome.INCOMPLETE, f"Verify: not run: {why}{rest}.{hint}"
 
 
 def _stopped(ended: TurnOutcome, names: str) -> tuple[VerifyOutcome, str] | None:

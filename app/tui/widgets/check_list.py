@@ -44,6 +44,8 @@ class CheckView:
     verification: Verification
     now: float = 0.0
     mending: bool = False
+    asking: bool = False
+    """The check at hand waits for a person's leave."""
     stop_key: str = ""
     """What stops it, as it is written on screen; empty while something else has that key."""
 
@@ -54,7 +56,7 @@ def check_rows(view: CheckView, width: int, *, most: int, signs: Signs = UNICODE
     first, last = _window(runs, most)
     head = _head(view, width, hidden=len(runs) - (last - first), signs=signs)
     name_cells = min(_NAME_CELLS, max((cell_len(safe_line(run.check.name)) for run in runs), default=0))
-    return [head, *(_row(run, view.now, width, name_cells, signs) for run in runs[first:last])]
+    return [head, *(_row(run, view, width, name_cells, signs) for run in runs[first:last])]
 
 
 def _head(view: CheckView, width: int, *, hidden: int, signs: Signs) -> list[BarSegment]:
@@ -76,8 +78,8 @@ def _head(view: CheckView, width: int, *, hidden: int, signs: Signs) -> list[Bar
     return [BarSegment(lead, "accent"), BarSegment(text), BarSegment(gap + hint, "muted")]
 
 
-def _row(run: CheckRun, now: float, width: int, name_cells: int, signs: Signs) -> list[BarSegment]:
-    sign, role, state, time = _standing(run, now, signs)
+def _row(run: CheckRun, view: CheckView, width: int, name_cells: int, signs: Signs) -> list[BarSegment]:
+    sign, role, state, time = _standing(run, view, signs)
     name = elide(safe_line(run.check.name), name_cells, signs.more)
     end = f" {state}{time:>{_TIME_CELLS}} "
     lead = f"   {sign} "
@@ -92,14 +94,16 @@ def _row(run: CheckRun, now: float, width: int, name_cells: int, signs: Signs) -
     ]
 
 
-def _standing(run: CheckRun, now: float, signs: Signs) -> tuple[str, str, str, str]:
+def _standing(run: CheckRun, view: CheckView, signs: Signs) -> tuple[str, str, str, str]:
     """Sign, role, word and time."""
     if run.outcome is not None:
         word, role = _WORDS[run.outcome]
         sign = signs.ok if run.outcome is CheckOutcome.PASSED else signs.failed if role == "danger" else signs.todo
         return sign, role, word, amounts.seconds(run.duration_s)
+    if run.started_at is not None and view.asking:
+        return signs.running, "warn", "waits for your answer", ""
     if run.started_at is not None:
-        return signs.running, "accent", "running", amounts.seconds(max(0.0, now - run.started_at))
+        return signs.running, "accent", "running", amounts.seconds(max(0.0, view.now - run.started_at))
     return signs.todo, "muted", "waiting", ""
 
 
@@ -138,6 +142,7 @@ class CheckList(Widget):
                 verification=now,
                 now=self._clock(),
                 mending=state.turn_id is not None,
+                asking=bool(state.approvals),
                 stop_key="" if state.approvals else self._stop_key,
             )
         self.lay_out()
