@@ -29,6 +29,7 @@ from ...providers.resilience import Resilience
 from ...tools.base import Mode
 from ...tools.checkpoints import SessionCheckpoints
 from ...tools.confinement import Confinement, Trust
+from ...tools.freshness import Freshness
 from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
@@ -274,6 +275,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         durable=None if journal.recorder is None else journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
+        stale=Freshness(folder).stale,
         compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
     )
     session = Session(journal.bus, parts)

@@ -10,6 +10,7 @@ from .events import (
     CostSource,
     EffortSelected,
     FilesRestored,
+    FilesWentStale,
     HunkReviewed,
     InstructionsLoaded,
     ModelSelected,
@@ -36,6 +37,7 @@ from .reduce_compaction import compacted
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reviews import review_note, reviewed
+from .stale import attached, stale_note, went_stale
 from .state import AnswerEntry, Entry, NoticeEntry, PromptEntry, Revisions, SessionState, SwitchEntry, Totals
 
 
@@ -65,8 +67,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
         case FilesRestored() | Rewound():
             return put_back(state, event, at)
-        case Compacted():
-            return compacted(state, event, at)
+        case Compacted() | FilesWentStale():
+            return compacted(state, event, at) if isinstance(event, Compacted) else went_stale(state, event)
         case _:
             assert_never(event)
 
@@ -121,9 +123,10 @@ def _prompted(state: SessionState, event: PromptQueued | PromptSubmitted, at: fl
         entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, attachments=event.attachments)
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
-    note = review_note(state.untold_reviews)
+    note = "\n".join(filter(None, (review_note(state.untold_reviews), stale_note(state.untold_stale))))
     entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=event.attachments)
-    return with_entry(replace(state, queued=queued, untold_reviews=()), entry)
+    state = attached(replace(state, queued=queued, untold_reviews=(), untold_stale=()), event.attachments)
+    return with_entry(state, entry)
 
 
 def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) -> SessionState:

@@ -1,7 +1,7 @@
 """A session: the facade of the user interfaces. Intents go in as plain calls, everything comes out of the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -58,6 +58,8 @@ class Parts:
     """What tools did to files, and the way back."""
     compacting: Compacting = field(default_factory=Compacting)
     """When room is made in the model's window."""
+    stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
+    """Which of these files (paths with the digests the model knows) are not like that on disk."""
 
 
 class Session:
@@ -85,6 +87,7 @@ class Session:
                 recovery=parts.recovery,
                 checkpoints=parts.checkpoints,
                 compacting=parts.compacting,
+                stale=parts.stale,
             ),
         )
 
@@ -144,6 +147,10 @@ class Session:
         self._turn = asyncio.create_task(self._runner.compact(focus), name="compact")
         self._turn.add_done_callback(self._ended)
         return ""
+
+    async def look_at_files(self) -> None:
+        """Find out which files the model was given have changed since."""
+        await self._runner.look_at_files()
 
     def next_request(self) -> ChatRequest | None:
         """The request as it would be sent now; None without a model."""

@@ -101,18 +101,16 @@ def title(report: ContextReport) -> Content:
     return Content.assemble(
         ("Context   ", "bold $accent"),
         (size, "bold $text"),
-        (f"   {safe_line(report.model)} · {how}", "not bold $muted"),
+        (f"   {safe_line(report.model)} , {how}", "not bold $muted"),
     )
 
 
 def keys(report: ContextReport) -> str:
     """What can be done here: only what there is something for."""
     stale = any(item.stale for item in report.items)
-    done = [
-        "c compact",
-        *(["d what was dropped"] if report.summarised else []),
-        *(["f mention stale files anew"] if stale else []),
-    ]
+    done = ["c compact"]
+    done += ["d what was dropped"] if report.summarised else []
+    done += ["f send stale files anew"] if stale else []
     return "   ".join([*done, "↑ ↓ scroll", "Esc closes"])
 
 
