@@ -5,6 +5,7 @@ from functools import partial
 
 from .diffs import unified_diff
 from .events import FileChanged
+from .freshness import file_seen
 from .text_file import TextFile, decode, displayable
 from .tool import Plan, ToolContext, ToolResult
 from .workspace import Change
@@ -82,6 +83,7 @@ async def _carry_out(
         else:
             context.seen.note_changed(change.place, change.before, change.after)
     for change in real:
+        context.emit(file_seen(context.run_id, change.place.shown, change.after))
         context.emit(
             FileChanged(
                 run_id=context.run_id,

@@ -143,6 +143,16 @@ class ToolRunFinished:
     """What kind of failure, for programs (see ``failures.ToolFailure``); empty when nothing failed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSeen:
+    """The model now knows this content of a file: it read it, or wrote it itself."""
+
+    run_id: str
+    path: str
+    digest: str
+    """SHA-256 of its bytes, in hex; empty when there is no file any more."""
+
+
 class RestoreKind(StrEnum):
     """What put files back."""
 
@@ -188,5 +198,6 @@ ToolEvent: TypeAlias = (
     | ApprovalResolved
     | FileChanged
     | TodoChanged
+    | FileSeen
     | ToolRunFinished
 )

@@ -6,11 +6,14 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from .bounds import clipped, joined_lines
+from .events import FileSeen
 from .failures import ToolFailure
+from .freshness import file_seen
 from .policy import Action, Request
 from .safe_text import marked, marked_exactly
-from .text_file import Lines, decode, displayable
+from .text_file import Lines, TextFile, decode, displayable
 from .tool import Plan, Tool, ToolContext, ToolResult
+from .workspace import Place
 
 _LINE_CHARACTERS = 10_000
 _NOTE_BYTES = 320
@@ -44,10 +47,16 @@ class ReadFile(Tool[ReadArguments]):
 
     async def prepare(self, arguments: ReadArguments, context: ToolContext, request: Request) -> Plan:
         """Nothing to find out before."""
-        return Plan(run=lambda: asyncio.to_thread(_read, arguments, context, request))
+
+        async def run() -> ToolResult:
+            result, seen = await asyncio.to_thread(_read, arguments, context, request)
+            context.emit(seen)
+            return result
+
+        return Plan(run=run)
 
 
-def _read(arguments: ReadArguments, context: ToolContext, request: Request) -> ToolResult:
+def _read(arguments: ReadArguments, context: ToolContext, request: Request) -> tuple[ToolResult, FileSeen]:
     place = request.places[0]
     if place.folder:
         raise ToolFailure(f"{marked(place.shown)} is a folder: use list.", kind="is_directory")
@@ -59,6 +68,10 @@ def _read(arguments: ReadArguments, context: ToolContext, request: Request) -> T
             kind="binary",
         )
     context.seen.note(place, data)
+    return _shown(arguments, context, place, file), file_seen(context.run_id, place.shown, data)
+
+
+def _shown(arguments: ReadArguments, context: ToolContext, place: Place, file: TextFile) -> ToolResult:
     lines = Lines(file.text).text.removesuffix("\n").split("\n")
     if not file.text:
         return ToolResult(content="(the file is empty)", summary="empty")

@@ -29,6 +29,7 @@ from ...providers.resilience import Resilience
 from ...tools.base import Mode
 from ...tools.checkpoints import SessionCheckpoints
 from ...tools.confinement import Confinement, Trust
+from ...tools.freshness import Freshness
 from ...tools.policy import Policy
 from ...tools.sandbox import SandboxSettings
 from ...tools.toolbox import LocalToolbox
@@ -302,6 +303,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
         verify=verify_rules(settings, folder),
+        stale=Freshness(folder).stale,
         compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
         run_own=toolbox.for_person.run,
     )

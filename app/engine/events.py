@@ -405,6 +405,13 @@ class Compacted:
     turn_id: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesWentStale:
+    """Which of the files that the model was given are no longer like that on disk: all of them, none when all are."""
+
+    paths: tuple[str, ...]
+
+
 class NoticeLevel(StrEnum):
     """How much a notice matters."""
 
@@ -452,6 +459,7 @@ SessionEvent: TypeAlias = (
     | CheckFinished
     | VerifyEnded
     | Compacted
+    | FilesWentStale
 )
 
 

@@ -9,12 +9,14 @@ from ...tools.events import (
     ApprovalResolved,
     FileChanged,
     FileFate,
+    FileSeen,
     TodoChanged,
     ToolOutputDelta,
     ToolRunFinished,
     ToolRunStarted,
 )
 from .events import ToolActivity
+from .stale import seen
 from .state import AnswerEntry, FileDiff, Revisions, SessionState, StreamText, ToolCallPart, ToolRun
 
 Change: TypeAlias = Callable[[ToolRun], ToolRun]
@@ -39,6 +41,8 @@ def reduce_tool(state: SessionState, activity: ToolActivity, at: float) -> Sessi
             return _file_changed(state, event)
         case TodoChanged():
             return replace(state, todos=event.items, revisions=_moved(state))
+        case FileSeen():
+            return seen(state, event)
         case ToolRunFinished():
             return _finished(state, activity, event, at)
         case _:

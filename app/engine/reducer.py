@@ -11,6 +11,7 @@ from .events import (
     CostSource,
     EffortSelected,
     FilesRestored,
+    FilesWentStale,
     HunkReviewed,
     InstructionsLoaded,
     ModelSelected,
@@ -43,6 +44,7 @@ from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reduce_verify import verify_moved
 from .reviews import review_note, reviewed
+from .stale import attached, stale_note, went_stale
 from .state import (
     AnswerEntry,
     CommandEntry,
@@ -81,8 +83,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _told(state, event, at)
         case VerifyStarted() | CheckStarted() | CheckFinished() | VerifyEnded():
             return verify_moved(state, event, at)
-        case Compacted():
-            return compacted(state, event, at)
+        case Compacted() | FilesWentStale():
+            return compacted(state, event, at) if isinstance(event, Compacted) else went_stale(state, event)
         case _:
             assert_never(event)
 
@@ -166,12 +168,17 @@ def _prompted(
         entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, attachments=event.attachments)
         return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
-    note = "\n".join(filter(None, (review_note(state.untold_reviews), event.note)))
-    attachments = (*state.untold_commands, *event.attachments)
-    entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, note=note, attachments=attachments)
-    if event.by_program:
-        entry = replace(entry, by_program=True)
-    return with_entry(replace(state, queued=queued, untold_reviews=(), untold_commands=()), entry)
+    notes = (review_note(state.untold_reviews), stale_note(state.untold_stale), event.note)
+    entry = PromptEntry(
+        prompt_id=event.prompt_id,
+        text=event.text,
+        at=at,
+        note="\n".join(filter(None, notes)),
+        attachments=(*state.untold_commands, *event.attachments),
+        by_program=event.by_program,
+    )
+    told = replace(state, queued=queued, untold_reviews=(), untold_stale=(), untold_commands=())
+    return with_entry(attached(told, event.attachments), entry)
 
 
 def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) -> SessionState:

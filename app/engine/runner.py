@@ -6,7 +6,7 @@ the next request: every call that is kept has exactly one result.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -31,6 +31,7 @@ from .closing import closing_events, not_finished
 from .compacting import Compacting, MakingRoom
 from .context import calibration, output_limit, wanted_output
 from .events import (
+    FilesWentStale,
     ModelSelected,
     NoticeLevel,
     NoticePosted,
@@ -103,6 +104,8 @@ class Wiring:
     recovery: Recovery = field(default_factory=NoRecovery)
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     compacting: Compacting = field(default_factory=Compacting)
+    stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
+    """Which of these files (paths with the digests the model knows) are not like that on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class TurnRunner:
         self._bus.publish(TurnStarted(turn_id=turn_id))
         outcome = TurnOutcome.FAILED
         try:
+            await self.look_at_files()
             outcome = await self._steps(turn_id)
         except asyncio.CancelledError:
             outcome = TurnOutcome.CANCELLED
@@ -173,6 +177,17 @@ class TurnRunner:
             self._bus.publish(TurnEnded(turn_id=turn_id, outcome=outcome))
         await self._wiring.durable()
         return outcome
+
+    async def look_at_files(self) -> None:
+        """Find out which files the model was given have changed since; that is said once."""
+        known = {each.path: each.digest for each in self._state.known_files}
+        if self._wiring.stale is None or not known:
+            return
+        stale = await self._wiring.stale(known)
+        now = {each.path: each.digest for each in self._state.known_files}
+        paths = tuple(path for path in stale if now.get(path) == known[path])  # seen anew meanwhile: known again
+        if paths != self._state.stale_files:
+            self._bus.publish(FilesWentStale(paths=paths))
 
     def next_request(self, model: ModelInfo) -> ChatRequest:
         """The request as it would be sent now, for whoever weighs it."""

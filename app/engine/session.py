@@ -1,7 +1,7 @@
 """A session: the facade of the user interfaces. Intents go in as plain calls, everything comes out of the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,6 +68,8 @@ class Parts:
     """The project's checks."""
     compacting: Compacting = field(default_factory=Compacting)
     """When room is made in the model's window."""
+    stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
+    """Which of these files (paths with the digests the model knows) are not like that on disk."""
 
 
 class Session:
@@ -96,6 +98,7 @@ class Session:
                 recovery=parts.recovery,
                 checkpoints=parts.checkpoints,
                 compacting=parts.compacting,
+                stale=parts.stale,
             ),
         )
         self._verifier = Verifier(
@@ -202,6 +205,10 @@ class Session:
         self._turn = asyncio.create_task(self._runner.compact(focus), name="compact")
         self._turn.add_done_callback(self._ended)
         return ""
+
+    async def look_at_files(self) -> None:
+        """Find out which files the model was given have changed since."""
+        await self._runner.look_at_files()
 
     def next_request(self) -> ChatRequest | None:
         """The request as it would be sent now; None without a model."""

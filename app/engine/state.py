@@ -229,6 +229,15 @@ class FileDiff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFile:
+    """A file as a model knows it."""
+
+    path: str
+    digest: str
+    """SHA-256 of its bytes, in hex; empty when the model knows that there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
     """Running sums of the session. ``unknown_calls`` cost an unknown amount not contained in ``cost``."""
 
@@ -335,6 +344,10 @@ class SessionState:
     """Commands of the person's own, with their output: they go along with the next prompt."""
     instructions: tuple[InstructionFile, ...] = ()
     """What the model is told in every request, beside the rules."""
+    known_files: tuple[KnownFile, ...] = ()
+    """Files whose content a model was given, as it was."""
+    untold_stale: tuple[str, ...] = ()
+    """Files that went stale since the newest prompt: the next one tells the model."""
     stale_files: tuple[str, ...] = ()
     """Files whose content a model was given and that are not like that on disk any more."""
     side_calls: tuple[SideCallStarted, ...] = ()

@@ -5,6 +5,7 @@ from typing import cast
 from textual.app import App
 
 from ..engine.context_report import ContextReport, context_report
+from ..engine.mentions import mention_of
 from ..engine.state import CompactionEntry
 from .attaching_screen import AttachingScreen
 from .panes.chat import ChatPane
@@ -17,6 +18,10 @@ class WindowScreen(AttachingScreen):
     """A screen that shows where a session's window goes."""
 
     _signs: Signs
+
+    def on_app_focus(self) -> None:
+        """The person comes back, perhaps from an editor."""
+        self.run_worker(self._session.look_at_files(), group="files", exclusive=True)
 
     def action_show_context(self) -> None:
         """Where the window goes."""
@@ -76,13 +81,8 @@ class WindowScreen(AttachingScreen):
             self._warn("No file that the model has read has changed on disk.")
             return
         prompt = self._prompt
-        mentions = " ".join(mention(path) for path in stale if mention(path) not in prompt.text)
+        mentions = " ".join(said for path in stale if (said := mention_of(path)) not in prompt.text)
         if mentions:
             prompt.insert(f"{mentions} ")
         prompt.focus()
         self.notify("They go along with this prompt as they are now.", markup=False)
-
-
-def mention(path: str) -> str:
-    """A path as the prompt takes it."""
-    return f'@"{path}"' if any(blank in path for blank in " \t") else f"@{path}"

@@ -28,7 +28,13 @@ PROSE = "The committee met on Tuesday to discuss the plan for the old harbour, w
 class Directory:
     def __init__(self, server: RealServer) -> None:
         self._provider = DIALECTS["openai_chat"](
-            Endpoint(name="llama.cpp", dialect="openai_chat", base_url=f"{server.root}/v1", local=True)
+            Endpoint(
+                name="llama.cpp",
+                dialect="openai_chat",
+                base_url=f"{server.root}/v1",
+                local=True,
+                first_token_timeout_s=900,
+            )
         )
 
     def provider(self, ref: ModelRef) -> Any:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from patchbay.tools.base import Mode
 from patchbay.tools.events import Decision, Outcome, ToolOutputDelta, ToolRunStarted
+from patchbay.tools.freshness import file_seen
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -99,7 +100,9 @@ async def test_reading_asks_nothing_and_starts_with_an_event(bench) -> None:
     assert result.outcome is Outcome.OK
     assert (result.content, result.summary) == ("1\tone\n2\ttwo", "2 lines")
     assert bench.asked == []
-    assert bench.events == [ToolRunStarted(run_id="run-1", name="read", title="a.txt")]
+    started, seen = bench.events
+    assert started == ToolRunStarted(run_id="run-1", name="read", title="a.txt")
+    assert seen == file_seen("run-1", "a.txt", b"one\ntwo\n")
 
 
 @pytest.mark.parametrize("path", ["../outside.txt", ".env"])

@@ -92,27 +92,25 @@ class ContextScreen(ModalScreen[str | None]):
 
 
 def title(report: ContextReport) -> Content:
-    """How full the window of which model is, and how that is known."""
+    """How full the window of which model is, and how that is known (what came since the count is estimated)."""
     used = amounts.tokens(report.tokens, estimated=True)
     size = f"{used} tokens, window unknown"
     if report.window:
         size = f"{used} of {amounts.window(report.window)}  {report.tokens / report.window:.0%}".replace("%", " %")
-    how = "by the server's own count; what came since is estimated" if report.counted else "estimated"
+    how = "counted by the server" if report.counted else "estimated"
     return Content.assemble(
         ("Context   ", "bold $accent"),
         (size, "bold $text"),
-        (f"   {safe_line(report.model)} · {how}", "not bold $muted"),
+        (f"   {safe_line(report.model)}, {how}", "not bold $muted"),
     )
 
 
 def keys(report: ContextReport) -> str:
     """What can be done here: only what there is something for."""
     stale = any(item.stale for item in report.items)
-    done = [
-        "c compact",
-        *(["d what was dropped"] if report.summarised else []),
-        *(["f mention stale files anew"] if stale else []),
-    ]
+    done = ["c compact"]
+    done += ["d what was dropped"] if report.summarised else []
+    done += ["f send stale files anew"] if stale else []
     return "   ".join([*done, "↑ ↓ scroll", "Esc closes"])
 
 
