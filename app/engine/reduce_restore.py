@@ -52,6 +52,7 @@ def _rewound(state: SessionState, event: Rewound, at: float) -> SessionState:
     return replace(
         state,
         transcript=transcript,
+        untold_commands=(),  # they came after the newest prompt: their entries are gone too
         context_tokens=tokens,
         context_estimated=estimated,
         retry=None,

@@ -136,7 +136,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="view.toggle_todos", title="Fold or unfold the model's plan", keys=("alt+4",), slash="todo", hint="plan"),
     Action(id="view.show_exchange", title="Raw exchange with the provider", keys=("f3",), slash="wire", hint="wire"),
     Action(id="view.next_theme", title="Next theme", keys=("f4",), slash="theme", argument="[name]", hint="theme"),
-    Action(id="session.show_instructions", title="What AGENTS.md files tell the model", slash="instructions"),
+    Action(id="session.show_instructions", title="Standing instructions", slash="instructions"),
     Action(id="session.ask_trust", title="Whether this folder is trusted", slash="trust"),
     Action(id="app.interrupt", title="Copy what is selected; twice: quit", keys=("ctrl+c",)),
     Action(id="app.quit", title="Quit", keys=("ctrl+q",), slash="quit", hint="quit", show=True),

@@ -2,7 +2,7 @@ import asyncio
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.codec import decode_stamped, encode
-from patchbay.app.engine.events import AttachmentKind, CommandStarted, TurnEnded
+from patchbay.app.engine.events import AttachmentKind, CommandStarted, Rewound, TurnEnded
 from patchbay.app.engine.history import history
 from patchbay.app.engine.session import repair
 from patchbay.app.engine.state import CommandEntry, Phase, PromptEntry, SessionState
@@ -163,6 +163,18 @@ async def test_the_output_is_bounded_by_the_window():
     session.run_command("make", private=False)
     await ended(session)
     assert shell.ran == [("make", 6000)]
+
+
+async def test_a_rewind_takes_back_what_was_not_told_yet():
+    session, _, _ = a_session(Shell())
+    session.submit("first")
+    await session.wait_idle()
+    session.run_command("make", private=False)
+    await ended(session)
+    assert len(session.state.untold_commands) == 1
+    session.bus.publish(Rewound(prompt_id=prompts(session)[0].prompt_id, conversation=True, files=False))
+    assert session.state.untold_commands == ()
+    assert session.state.transcript == ()
 
 
 async def test_it_survives_a_restart_also_one_in_mid_run():
