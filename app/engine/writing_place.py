@@ -36,6 +36,7 @@ class WritingPlace:
         self._connection = connection
         self._identity = None if connection is None else _identity(path)
         self._reopen = False
+        self._written = 0
         self._warnings: list[str] = []
         if connection is not None:
             _wait(connection, _WAIT_S)
@@ -51,13 +52,21 @@ class WritingPlace:
     def ready(self, session_id: str) -> Generator[sqlite3.Connection]:
         """A transaction in the file that stands at the path. Raises OSError, ``sqlite3.Error``, ``DatabaseError``."""
         connection = self._connection
+        # SQLite itself never shortens its journal but to nothing: rows written behind a cut would be lost with it.
+        self._reopen |= 0 < self._journal_bytes() < self._written
         if connection is None or self._reopen:
             connection = self._open(None)
         elif _identity(self.path) != self._identity:
             connection = self._open(session_id)
         with connection:
             yield connection
+        self._written = self._journal_bytes()
         _wait(connection, _WAIT_S)
+
+    def _journal_bytes(self) -> int:
+        with contextlib.suppress(OSError):
+            return os.stat(f"{self.path}-wal").st_size
+        return 0
 
     def failed(self, error: Exception) -> None:
         """The last transaction did not come about: next time nobody is waited for long."""
@@ -101,6 +110,7 @@ class WritingPlace:
         if opened.warning:
             self._warnings.append(opened.warning)
         self._connection, self._identity, self._reopen = opened.connection, _identity(self.path), False
+        self._written = 0
         return opened.connection
 
     def _leave(self, old: sqlite3.Connection) -> None:

@@ -182,7 +182,7 @@ FAULTS = (
     Fault(name="moved", begin=_moved, words="deleted, moved", ends=False),
     Fault(name="replaced", begin=_replaced, words="deleted, moved", ends=False),
     Fault(name="journal cut in half", begin=_truncated_journal, words="", destroys=True, ends=False),
-    Fault(name="overwritten", begin=_overwritten, words="overwritten", destroys=True, ends=False),
+    Fault(name="overwritten", begin=_overwritten, words="database", destroys=True, ends=False),
     Fault(name="no snapshots", begin=_without_snapshots, words="", ends=False),
     Fault(name="nonsense for snapshots", begin=_nonsense_snapshots, words="", ends=False),
 )
