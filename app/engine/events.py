@@ -15,6 +15,7 @@ from ...providers.events import ResponseEvent, Usage
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import FileFate, RestoreKind, ToolEvent
+from .budget_events import BudgetAnswered, BudgetReached, BudgetRules, BudgetSet, SpendingRead
 
 
 class TurnOutcome(StrEnum):
@@ -24,6 +25,8 @@ class TurnOutcome(StrEnum):
     CANCELLED = "cancelled"
     FAILED = "failed"
     STEP_LIMIT = "step_limit"
+    BUDGET = "budget"
+    """The next request would have passed a budget, or a person wanted none."""
     INTERRUPTED = "interrupted"
     """The application died in mid-turn; found at resume."""
 
@@ -349,6 +352,11 @@ SessionEvent: TypeAlias = (
     | ProvidersListed
     | FilesRestored
     | Rewound
+    | BudgetSet
+    | BudgetRules
+    | SpendingRead
+    | BudgetReached
+    | BudgetAnswered
 )
 
 

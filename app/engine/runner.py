@@ -1,8 +1,8 @@
 """The turn runner: prompt, request, stream, tool calls, results, next request, until the model ends its turn.
 
 States of a turn: waiting for the first token, streaming, tool, approval (``SessionState.phase``); it ends as
-done, failed, cancelled or at the step limit (``TurnOutcome``). Whatever the ending, the history is valid for
-the next request: every call that is kept has exactly one result.
+done, failed, cancelled, at the step limit or at the end of a budget (``TurnOutcome``). Whatever the ending, the
+history is valid for the next request: every call that is kept has exactly one result.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from ...providers.events import (
 from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
+from .budget import BudgetGate, BudgetStop, least
 from .bus import MessageBus
 from .closing import closing_events, not_finished
 from .events import (
@@ -97,6 +98,8 @@ class Wiring:
     step_limit: int = 50
     recovery: Recovery = field(default_factory=NoRecovery)
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
+    budget: BudgetGate | None = None
+    """What every request passes before it is sent; None where there are no budgets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ class TurnRunner:
         self._wiring = wiring
         self._told: tuple[str, ...] = ()
         self._pause: asyncio.Task[None] | None = None
+        self._most_output: int | None = None
         self._tools = tuple(
             ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters)
             for tool in wiring.toolbox.schemas()
@@ -138,6 +142,9 @@ class TurnRunner:
             outcome = await self._steps(turn_id)
         except asyncio.CancelledError:
             outcome = TurnOutcome.CANCELLED
+        except BudgetStop as stop:
+            outcome = TurnOutcome.BUDGET
+            self._bus.publish(NoticePosted(message=f"Stopped: {stop}", level=NoticeLevel.WARNING))
         finally:
             self._settle(turn_id)
             self._bus.publish(TurnEnded(turn_id=turn_id, outcome=outcome))
@@ -182,7 +189,8 @@ class TurnRunner:
         if terminal.stop_reason is StopReason.PAUSE_TURN:
             return None
         if terminal.stop_reason is StopReason.MAX_TOKENS:
-            message = "The answer hit the model's output limit and is cut off. Ask it to go on."
+            limit = "the model's output limit" if self._most_output is None else "the end of the budget"
+            message = f"The answer hit {limit} and is cut off. Ask it to go on."
             self._bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
         return TurnOutcome.DONE
 
@@ -200,6 +208,7 @@ class TurnRunner:
         attempt, tried = 1, [model.ref]
         while True:
             request_id = new_id("req")
+            model = await self._admitted(model)
             terminal = await self._respond(turn_id, request_id, model)
             if not isinstance(terminal, ResponseError) or self._shown(request_id):
                 return request_id, model, terminal
@@ -216,6 +225,16 @@ class TurnRunner:
             if now.ref != model.ref:  # by failover, or by the person meanwhile
                 attempt, tried = 1, [*tried, now.ref]
             model = now
+
+    async def _admitted(self, model: ModelInfo) -> ModelInfo:
+        """The model the next request may go to, within the budgets. Raises ``BudgetStop``."""
+        gate = self._wiring.budget
+        if gate is None or not gate.active:
+            self._most_output = None
+            return model
+        admitted = await gate.admit(model, lambda: estimate_tokens(request_chars(self._request(model)[0])))
+        self._most_output = admitted.most_output
+        return admitted.model
 
     def _shown(self, request_id: str) -> bool:
         answer = _answer(self._state, request_id)
@@ -303,7 +322,7 @@ class TurnRunner:
             system_tail=surroundings(Path(self._state.folder), date.fromtimestamp(self._bus.now))
             + mode_note(self._state.mode),
             tools=self._tools,
-            max_tokens=_output_limit(model),
+            max_tokens=least(_output_limit(model), self._most_output),
             effort=self._state.effort,
             thinks=model.thinking,
             context_window=model.context_window,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 from ...providers.base import ModelInfo
@@ -10,6 +11,8 @@ from ...providers.events import ErrorKind, ResponseError
 from ...providers.messages import Effort
 from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, Outcome, ToolEvent
+from .budget import BudgetGate, ReadSpending
+from .budget_events import BudgetChoice, BudgetScope, BudgetSet
 from .bus import MessageBus
 from .closing import closing_events
 from .events import (
@@ -53,6 +56,8 @@ class Parts:
     """What is tried again, and which model goes on instead."""
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     """What tools did to files, and the way back."""
+    read_spending: ReadSpending | None = None
+    """What other sessions spent, for budgets of days and months; None where there is no ledger."""
 
 
 class Session:
@@ -67,6 +72,8 @@ class Session:
         self._closing = False
         self.checkpoints = parts.checkpoints
         self._restoring = Restoring(bus, parts.checkpoints, self._durable)
+        self._budget = BudgetGate(bus, parts.cost_of, read=parts.read_spending)
+        self._budget.durable = self._durable
         self._runner = TurnRunner(
             bus,
             Wiring(
@@ -79,6 +86,7 @@ class Session:
                 step_limit=parts.step_limit,
                 recovery=parts.recovery,
                 checkpoints=parts.checkpoints,
+                budget=self._budget,
             ),
         )
 
@@ -130,6 +138,16 @@ class Session:
         """Let another model answer from the next request on, also in mid-turn."""
         self.bus.publish(ModelSelected(model=model, dialect=dialect))
         self._runner.hurry()
+        self._budget.look_again(BudgetChoice.MODEL)
+
+    def set_budget(self, scope: BudgetScope, limit: Decimal | None) -> None:
+        """Set a limit in USD, also while a request waits for it; None takes it away."""
+        self.bus.publish(BudgetSet(scope=scope, limit=limit))
+        self._budget.look_again(BudgetChoice.RAISE)
+
+    def answer_budget(self, choice: BudgetChoice) -> bool:
+        """Let a request that waits for its budget go, or end the turn. False when none waits."""
+        return self._budget.answer(choice)
 
     def select_effort(self, effort: Effort) -> None:
         """Let models think this much from the next request on."""

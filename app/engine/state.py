@@ -16,6 +16,7 @@ from ...providers.events import InvalidArguments, JsonObject, ResponseError, Sto
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
+from .budget_state import BudgetState
 from .events import Attachment, Cost, HunkReviewed, InstructionFile, NoticeLevel, RetryScheduled, SideCallStarted
 
 
@@ -231,6 +232,8 @@ class Phase(StrEnum):
     RETRYING = "waiting to retry"
     TOOL = "tool"
     APPROVAL = "approval"
+    BUDGET = "budget"
+    """A request waits because it would pass a budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +277,7 @@ class SessionState:
     side_calls: tuple[SideCallStarted, ...] = ()
     """Calls beside the conversation that have no ledger row yet."""
     totals: Totals = field(default_factory=Totals)
+    budget: BudgetState = field(default_factory=BudgetState)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""
     context_estimated: bool = False
@@ -284,6 +288,8 @@ class SessionState:
         """What the session is doing now."""
         if self.approvals:
             return Phase.APPROVAL
+        if self.budget.waiting is not None:
+            return Phase.BUDGET
         if self.active_runs:
             return Phase.TOOL
         if self.retry is not None:
