@@ -37,6 +37,7 @@ from .config_file import (
     interpolate,
     read_config_file,
 )
+from .engine.budget_events import UnknownPrice
 from .folder_config import PROJECT_SETTINGS, FolderConfig, look_at
 from .paths import find_paths, project_config
 
@@ -80,6 +81,7 @@ def _json(value: Any) -> Any:
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_one_or_more)]
 Rate = Annotated[Decimal, Field(ge=0)]
+Amount = Annotated[Decimal, Field(gt=0)]
 
 
 class ProviderTable(BaseModel):
@@ -160,6 +162,23 @@ class SandboxTable(BaseModel):
     """Folders besides the workspace that commands may write to; ``~`` is the home folder."""
 
 
+class BudgetTable(BaseModel):
+    """``[budget]``: what may be spent, in USD."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session: Amount | None = None
+    day: Amount | None = None
+    """Of the local calendar, all sessions together; so is ``month``."""
+    month: Amount | None = None
+    ask_above: Amount | None = None
+    """A request that will probably cost more is asked for first."""
+    warn_at: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.8")
+    """The share of a limit from which on a warning is given."""
+    unknown_price: UnknownPrice = UnknownPrice.ALLOW
+    """What is done with models whose price is unknown: they cannot be counted."""
+
+
 class FileTables(BaseModel):
     """What one settings file may hold. Every key is optional."""
 
@@ -175,6 +194,7 @@ class FileTables(BaseModel):
     pricing: dict[str, PriceTable] = {}
     policy: PolicyTable = PolicyTable()
     sandbox: SandboxTable = SandboxTable()
+    budget: BudgetTable = BudgetTable()
     keys: Annotated[dict[str, Words], BeforeValidator(_flat)] = {}
     """Keys of an action, by its id; they replace the usual ones."""
     mode: Mode = Mode.ASK
@@ -369,6 +389,7 @@ SCHEMA = FileSchema(
         "provider": _PROVIDER_KEYS,
         "policy": frozenset(PolicyTable.model_fields),
         "sandbox": frozenset(SandboxTable.model_fields),
+        "budget": frozenset(BudgetTable.model_fields),
     },
     named={"providers": _PROVIDER_KEYS, "pricing": frozenset(PriceTable.model_fields)},
 )

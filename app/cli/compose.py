@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +44,7 @@ from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
+from .budgets import set_budgets, spending_of_others
 from .opening import Journal, open_journal
 from .watch import Watch, remarks
 
@@ -64,6 +66,8 @@ class Wish:
     """Where every exchange with a provider is written to."""
     trust: FolderTrust | None = None
     """How the folder stands; None when nothing is known of it: nobody is asked, and nothing of it counts."""
+    max_cost: Decimal | None = None
+    """What this session may cost, in USD; None leaves it to the settings."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -271,8 +275,10 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         durable=None if journal.recorder is None else journal.recorder.durable,
         recovery=Resilience(directory, asyncio.sleep, chain=settings.fallback_chain()),
         checkpoints=checkpoints,
+        read_spending=None if journal.recorder is None else spending_of_others(paths.database, session_id),
     )
     session = Session(journal.bus, parts)
+    set_budgets(session, settings.budget, max_cost=wish.max_cost)
     _select_mode(session, settings.mode)
     runtime = Runtime(
         session=session,

@@ -57,6 +57,7 @@ def interactive_command(options: argparse.Namespace) -> int:
         demo=options.demo or not has_terminal,
         record=options.record,
         trust=trust,
+        max_cost=options.max_cost,
     )
     try:
         return _show(settings, wish, read_settings) if has_terminal else _play_demo(settings, folder)

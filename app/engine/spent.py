@@ -5,7 +5,7 @@ by the database.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -31,7 +31,7 @@ class ModelRecord:
 
 
 @contextmanager
-def _reading(database: Path) -> Iterator[sqlite3.Connection]:
+def _reading(database: Path) -> Generator[sqlite3.Connection]:
     """The database, for reading alone; a writer is waited for, never held up."""
     with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
         yield connection
