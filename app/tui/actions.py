@@ -21,7 +21,7 @@ from textual.keys import Keys
 from textual.widgets import TextArea
 
 Context: TypeAlias = Literal[
-    "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "trust", "switcher"
+    "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "budget", "trust", "switcher"
 ]
 """Where an action works: everywhere, or while that part of the screen has the focus."""
 
@@ -29,6 +29,7 @@ CONTEXT_TITLES: Mapping[Context, str] = {
     "global": "Everywhere",
     "prompt": "Prompt",
     "approval": "A question that waits",
+    "budget": "A request that waits for its budget",
     "trust": "Whether a folder is trusted",
     "chat": "Chat",
     "diff": "Diff",
@@ -108,6 +109,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="session.rewind", title="Rewind to before a prompt", keys=("alt+r",), slash="rewind", hint="rewind"),
     Action(id="session.show_cost", title="What this session cost", slash="cost"),
     Action(id="session.show_tokens", title="Tokens of this session", slash="tokens"),
+    Action(
+        id="session.show_budget",
+        title="What may be spent",
+        slash="budget",
+        argument="[day|month|request] [USD|off]",
+    ),
     Action(id="view.next_pane", title="Next pane", keys=("tab",), hint="panes", show=True),
     Action(id="view.previous_pane", title="Previous pane", keys=("shift+tab",)),
     Action(id="view.show_chat", title="Go to the chat", keys=("alt+1",), hint="chat"),
@@ -140,6 +147,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="approval.deny", title="No", keys=("n",), context="approval", hint="no"),
     Action(id="approval.comment", title="No, and say why", keys=("c",), context="approval", hint="comment"),
     Action(id="approval.hunks", title="Answer hunk by hunk", keys=("h",), context="approval", hint="hunk by hunk"),
+    Action(id="budget.once", title="Send it all the same", keys=("y",), context="budget", hint="send"),
+    Action(id="budget.raise_limit", title="Raise the limit", keys=("l",), context="budget", hint="raise"),
+    Action(id="budget.other_model", title="Another model", keys=("m",), context="budget", hint="another model"),
+    Action(id="budget.deny", title="Stop here", keys=("n",), context="budget", hint="stop"),
     Action(id="trust.session", title="Trust it for this session", keys=("s",), context="trust", hint="this session"),
     Action(id="trust.always", title="Trust it as it is now", keys=("p",), context="trust", hint="always"),
     Action(id="trust.deny", title="Do not trust it", keys=("n",), context="trust", hint="no"),

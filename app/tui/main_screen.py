@@ -20,6 +20,7 @@ from ..engine.state import AnswerEntry, PromptEntry, SessionState
 from ..trust import Standing
 from .actions import ActionTable, Context, bindings, key_label
 from .bridge import Bridge
+from .budget_screen import BudgetScreen
 from .control import Control, Ending, Preferences
 from .effort import choose_effort
 from .external_editor import EditorError, edit_text
@@ -30,11 +31,11 @@ from .panes.diff import DiffPane
 from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
-from .restoring_screen import RestoringScreen
 from .spending import cost_report, token_report
 from .themes import next_theme
 from .transcript.palette import Signs
 from .widgets.approval import ApprovalBar
+from .widgets.budget_bar import BudgetBar
 from .widgets.cost_bar import CostBar
 from .widgets.exchange import show_exchange
 from .widgets.header import Header
@@ -54,7 +55,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(RestoringScreen):
+class MainScreen(BudgetScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -96,6 +97,7 @@ class MainScreen(RestoringScreen):
         fold_keys = self.table["view.toggle_todos"].keys
         yield TodoList(key=key_label(fold_keys[0]) if fold_keys else "", signs=self._signs, id="todos")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
+        yield BudgetBar(self.table, signs=self._signs, id="budget")
         yield PromptBox(
             Prompt(
                 self.table,
@@ -121,6 +123,7 @@ class MainScreen(RestoringScreen):
         self._bridge.add(self.query_one(TabLine), "chat", "files", "tools")
         self._bridge.add(self.query_one(Welcome), "status", "providers")
         self._bridge.add(self.query_one(ApprovalBar), "tools")
+        self._bridge.add(self.query_one(BudgetBar), "status")
         self._bridge.add(self.query_one(TodoList), "tools", "status")
         self.run_worker(self._bridge.run(), group="bridge")
         self._show_trust()
@@ -165,6 +168,7 @@ class MainScreen(RestoringScreen):
         context: Context = "approval" if isinstance(event.widget, ApprovalBar) else "prompt"
         self.query_one(ApprovalBar).fold(self.query_one(ReviewPane).has_focus_within)
         context = "trust" if isinstance(event.widget, TrustBar) else context
+        context = "budget" if isinstance(event.widget, BudgetBar) else context
         self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
 
     # ---- messages of the widgets
@@ -199,6 +203,8 @@ class MainScreen(RestoringScreen):
                 self._set_theme(theme)
             case "session.next_effort", str(effort) if effort:
                 self.notify(choose_effort(self._session, effort), markup=False)
+            case "session.show_budget", str(words) if words:
+                self._set_budget(words)
             case "session.next_mode", str(mode) if mode:
                 self.notify(choose_mode(self._session, mode), markup=False)
             case _:
@@ -298,7 +304,7 @@ class MainScreen(RestoringScreen):
     def _focus_home(self) -> None:
         """To the question that waits, else to the prompt."""
         asked = self.query_one(ApprovalBar) if self._session.state.approvals else None
-        (asked or self._trust_question or self._prompt).focus()
+        (asked or self._budget_question or self._trust_question or self._prompt).focus()
 
     @property
     def _trust_question(self) -> TrustBar | None:

@@ -165,7 +165,7 @@ def test_step_limit_fails_the_run(desk: Desk) -> None:
     with chat_server(calling("list", {"path": "."})) as server:
         desk.configure(server.base_url)
         done = desk.run("-p", "hi", "--output", "json", "--max-steps", "2")
-    assert (done.returncode, len(server.requests)) == (1, 2)
+    assert (done.returncode, len(server.requests)) == (5, 2)
     assert json.loads(done.stdout)["error"]["kind"] == "step_limit"
 
 

@@ -26,10 +26,11 @@ from patchbay.app.engine.events import (
     SideCallStarted,
     TurnOutcome,
 )
+from patchbay.app.engine.recovery import NoRecovery
 from patchbay.app.engine.side_call import side_call
 from patchbay.app.engine.state import Phase, SessionState
 from patchbay.app.engine.store import SessionStore
-from patchbay.providers.base import FREE
+from patchbay.providers.base import FREE, Price
 from patchbay.providers.events import ErrorKind, ResponseError, StopReason
 from patchbay.providers.messages import ChatRequest, TextBlock, UserMessage
 from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, tool_call, usage
@@ -58,16 +59,16 @@ async def paused(session):
 
 async def test_a_request_that_would_pass_the_limit_is_not_sent_and_stop_ends_the_turn_in_order():
     provider, session, recording = opened(CALL, DONE)
-    session.set_budget(BudgetScope.SESSION, D("0.025"))
+    session.set_budget(BudgetScope.SESSION, D("0.02"))
     session.submit("hello")
     waiting = await paused(session)
     assert (waiting.scope, waiting.level, waiting.spent, waiting.limit) == (
         BudgetScope.SESSION,
         BudgetLevel.PAUSE,
         D("0.006"),
-        D("0.025"),
+        D("0.02"),
     )
-    assert waiting.forecast > D("0.019")
+    assert waiting.forecast > D("0.014")
     assert session.state.phase is Phase.BUDGET
     assert len(provider.requests) == 1
     assert session.answer_budget(BudgetChoice.STOP)
@@ -82,7 +83,7 @@ async def test_a_request_that_would_pass_the_limit_is_not_sent_and_stop_ends_the
 
 async def test_a_raised_limit_lets_the_turn_go_on():
     provider, session, recording = opened(CALL, DONE)
-    session.set_budget(BudgetScope.SESSION, D("0.025"))
+    session.set_budget(BudgetScope.SESSION, D("0.02"))
     session.submit("hello")
     waiting = await paused(session)
     session.set_budget(BudgetScope.SESSION, suggested(waiting))
@@ -93,10 +94,10 @@ async def test_a_raised_limit_lets_the_turn_go_on():
 
 async def test_a_raise_that_is_not_enough_asks_again():
     _provider, session, recording = opened(CALL, DONE)
-    session.set_budget(BudgetScope.SESSION, D("0.025"))
+    session.set_budget(BudgetScope.SESSION, D("0.02"))
     session.submit("hello")
     await paused(session)
-    session.set_budget(BudgetScope.SESSION, D("0.0251"))
+    session.set_budget(BudgetScope.SESSION, D("0.0201"))
     await until(lambda: len(recording.of(BudgetReached)) == 2)
     session.cancel()
     assert await session.wait_idle() is TurnOutcome.CANCELLED
@@ -105,7 +106,7 @@ async def test_a_raise_that_is_not_enough_asks_again():
 
 async def test_a_model_that_fits_goes_on_in_the_same_turn():
     provider, session, recording = opened(CALL, DONE)
-    session.set_budget(BudgetScope.SESSION, D("0.025"))
+    session.set_budget(BudgetScope.SESSION, D("0.02"))
     session.submit("hello")
     await paused(session)
     free = replace(model("fake", "small"), price=FREE)
@@ -116,15 +117,50 @@ async def test_a_model_that_fits_goes_on_in_the_same_turn():
     assert session.state.totals.cost == D("0.006")
 
 
-async def test_retries_pass_the_gate_too():
-    slow = [answer(fail(ErrorKind.RATE_LIMIT, retryable=True))]
-    provider, session, _ = opened(CALL, *slow, DONE)
-    session.set_budget(BudgetScope.SESSION, D("0.025"))
+class Once(NoRecovery):
+    """Tries once more, at once; a chain of one model goes on after that."""
+
+    attempts = 2
+
+    def __init__(self, other=None):
+        self.other = other
+
+    def wait_s(self, error, attempt):
+        return 0.0 if attempt == 1 and self.other is None else None
+
+    def fallback(self, error, tried):
+        return None if self.other is None or self.other.ref in tried else (self.other, "scripted")
+
+
+FAILED = answer(usage(1000, 0), fail(ErrorKind.OVERLOADED, "busy", retryable=True))
+"""A request that fails before anything was shown, and costs $0.003 all the same."""
+
+
+async def test_a_retry_passes_the_gate_too():
+    provider, session, _ = opened(FAILED, DONE)
+    session._runner._wiring = replace(session._runner._wiring, recovery=Once())
+    session.set_budget(BudgetScope.SESSION, D("0.018"))
     session.submit("hello")
-    await paused(session)
+    waiting = await paused(session)
+    assert waiting.spent == D("0.003")
     assert len(provider.requests) == 1
     session.answer_budget(BudgetChoice.STOP)
-    await session.wait_idle()
+    assert await session.wait_idle() is TurnOutcome.BUDGET
+
+
+async def test_the_model_of_a_failover_passes_the_gate_too():
+    provider, session, recording = opened(FAILED, DONE)
+    dear = Price(input_per_mtok=D(300), output_per_mtok=D(1500))
+    other = Once(replace(model("fake", "dear"), price=dear))
+    session._runner._wiring = replace(session._runner._wiring, recovery=other)
+    session.set_budget(BudgetScope.SESSION, D("0.5"))
+    session.submit("hello")
+    waiting = await paused(session)
+    assert waiting.ref == other.other.ref
+    assert len(provider.requests) == 1
+    session.answer_budget(BudgetChoice.STOP)
+    assert await session.wait_idle() is TurnOutcome.BUDGET
+    assert [each.ref.model for each in recording.of(RequestStarted)] == ["demo"]
 
 
 async def test_without_budgets_nothing_is_limited_and_nothing_is_said():
@@ -263,7 +299,7 @@ async def test_a_call_beside_the_conversation_that_does_not_fit_is_not_made_and_
 
 async def test_what_happened_to_budgets_is_replayed():
     _provider, session, recording = opened(CALL, DONE)
-    session.set_budget(BudgetScope.SESSION, D("0.025"))
+    session.set_budget(BudgetScope.SESSION, D("0.02"))
     session.submit("hello")
     await paused(session)
     session.set_budget(BudgetScope.SESSION, D("1"))
