@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from ...providers.demo import DEMO_PROMPT
 from ...providers.pricing import cost_of
+from ..kept_models import KeptModels
 from ..settings import Settings, SettingsError
 from ..tui.actions import KeymapError
 from ..tui.app import PatchbayApp
@@ -51,6 +52,7 @@ async def _show(settings: Settings, runtime: Runtime) -> Ending:
         asked_model=runtime.wished,
         first_prompt=DEMO_PROMPT if runtime.demo else None,
         trust=runtime.trust,
+        shelf=KeptModels(runtime.paths.state_folder / "favourites.json", runtime.paths.database),
     )
     try:
         app = PatchbayApp(runtime, preferences, cost_of=cost_of)

@@ -232,7 +232,7 @@ class TurnRunner:
         if gate is None or not gate.active:
             self._most_output = None
             return model
-        admitted = await gate.admit(model, lambda: estimate_tokens(request_chars(self._request(model)[0])))
+        admitted = await gate.admit(model, lambda: estimate_tokens(request_chars(self.look_ahead(model, "")[0])))
         self._most_output = admitted.most_output
         return admitted.model
 
@@ -302,17 +302,35 @@ class TurnRunner:
             await self._wiring.durable()
         return terminal
 
-    def _request(self, model: ModelInfo) -> tuple[ChatRequest, Provider | None, str]:
-        """The request, and the provider or the problem that keeps it from being used."""
+    def look_ahead(self, model: ModelInfo, dialect: str) -> tuple[ChatRequest, tuple[str, ...]]:
+        """The next request as that model would get it, and what of the history it would not. Nothing is said or sent.
+
+        May be called from a thread.
+        """
+        told: list[str] = []
+        return self._request(model, dialect=dialect, ahead=told)[0], tuple(told)
+
+    def _request(
+        self, model: ModelInfo, *, dialect: str = "", ahead: list[str] | None = None
+    ) -> tuple[ChatRequest, Provider | None, str]:
+        """The request, and the provider or the problem that keeps it from being used.
+
+        With ``ahead`` it is only looked at: no provider is opened, and what the hand-off changed goes there.
+        """
         messages = history(self._state)
         provider, problem = None, ""
         try:
-            provider = self._wiring.directory.provider(model.ref)
-            prepared = self._wiring.prepare(messages, model.ref, self._state.dialect, continuation=paused(self._state))
+            provider = self._wiring.directory.provider(model.ref) if ahead is None else None
+            prepared = self._wiring.prepare(
+                messages, model.ref, dialect or self._state.dialect, continuation=paused(self._state)
+            )
             messages = prepared.messages
-            if prepared.changes and prepared.changes != self._told:
-                self._bus.publish(NoticePosted(message="; ".join(prepared.changes)))
-            self._told = prepared.changes
+            if ahead is not None:
+                ahead.extend(prepared.changes)
+            else:
+                if prepared.changes and prepared.changes != self._told:
+                    self._bus.publish(NoticePosted(message="; ".join(prepared.changes)))
+                self._told = prepared.changes
         except ProviderConfigError as error:
             provider, problem = None, str(error)
         request = ChatRequest(

@@ -34,6 +34,7 @@ from .history import needs_answer
 from .ids import new_id
 from .ledger import CostOf, priced
 from .no_checkpoints import NoCheckpoints
+from .preview import Preview, preview
 from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
@@ -67,6 +68,7 @@ class Session:
         self.bus = bus
         self._durable = parts.durable or _at_once
         self._toolbox = parts.toolbox
+        self._cost_of = parts.cost_of
         self._questions: dict[str, asyncio.Future[ApprovalResolved]] = {}
         self._turn: asyncio.Task[TurnOutcome] | None = None
         self._closing = False
@@ -148,6 +150,12 @@ class Session:
     def answer_budget(self, choice: BudgetChoice) -> bool:
         """Let a request that waits for its budget go, or end the turn. False when none waits."""
         return self._budget.answer(choice)
+
+    def preview(self, model: ModelInfo, dialect: str) -> Preview:
+        """What the next request would be with that model. Takes as long as building it: call it from a thread."""
+        return preview(
+            self.state, model, dialect, build=self._runner.look_ahead, cost_of=self._cost_of, now=self.bus.now
+        )
 
     def select_effort(self, effort: Effort) -> None:
         """Let models think this much from the next request on."""

@@ -85,6 +85,8 @@ ACTIONS: tuple[Action, ...] = (
         hint="model",
         show=True,
     ),
+    Action(id="session.previous_model", title="Back to the model before", keys=("alt+p",), hint="model before"),
+    Action(id="session.next_favourite", title="Next favourite model", keys=("alt+n",), hint="favourite"),
     Action(id="app.command_palette", title="Command palette", keys=("ctrl+p",), hint="commands", show=True),
     Action(id="session.cancel", title="Stop what runs, or go back", keys=("escape",), hint="stop", show=True),
     Action(id="session.retry", title="Ask again after an error", keys=("ctrl+r",), slash="retry", hint="retry"),
@@ -206,6 +208,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="switcher.leave", title="Leave it as it is", keys=("escape",), context="switcher", hint="leave", show=True
     ),
+    Action(id="switcher.favourite", title="Favourite, or no longer", keys=("ctrl+s",), context="switcher"),
     Action(id="switcher.down", title="Next model", keys=("down",), context="switcher"),
     Action(id="switcher.up", title="Previous model", keys=("up",), context="switcher"),
     Action(id="switcher.page_down", title="A page down", keys=("pagedown",), context="switcher"),

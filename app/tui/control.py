@@ -9,6 +9,7 @@ from typing import Protocol
 from ...providers.base import Exchange, ModelRef
 from ..engine.session import Session
 from ..trust import FolderTrust
+from .shelf import EmptyShelf, ModelShelf
 
 
 class Ending(Enum):
@@ -84,5 +85,7 @@ class Preferences:
     """What ``--model`` named: when it cannot be had, that is said aloud and not only on the first screen."""
     first_prompt: str | None = None
     """Sent as soon as a model is there (the demo's task)."""
+    shelf: ModelShelf = field(default_factory=EmptyShelf)
+    """Favourite and recent models."""
     trust: FolderTrust | None = None
     """How the folder stands, and whether the person is asked; None for the demo's own folder."""

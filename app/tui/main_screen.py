@@ -13,14 +13,13 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Rule
 
-from ...providers.base import ModelRef, ProviderConfigError
+from ...providers.base import ProviderConfigError
 from ..engine.events import NoticeLevel
 from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, PromptEntry, SessionState
 from ..trust import Standing
 from .actions import ActionTable, Context, bindings, key_label
 from .bridge import Bridge
-from .budget_screen import BudgetScreen
 from .control import Control, Ending, Preferences
 from .effort import choose_effort
 from .external_editor import EditorError, edit_text
@@ -32,6 +31,7 @@ from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
 from .spending import cost_report, token_report
+from .switching_screen import SwitchingScreen
 from .themes import next_theme
 from .transcript.palette import Signs
 from .widgets.approval import ApprovalBar
@@ -42,7 +42,6 @@ from .widgets.header import Header
 from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
 from .widgets.prompt import Prompt, PromptBox
-from .widgets.provider_switcher import ProviderSwitcher
 from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
 from .widgets.trust_bar import TrustBar
@@ -55,7 +54,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(BudgetScreen):
+class MainScreen(SwitchingScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -274,20 +273,6 @@ class MainScreen(BudgetScreen):
     def action_command_palette(self) -> None:
         """Textual's palette over our actions."""
         self._patchbay.action_command_palette()
-
-    def action_switch_model(self) -> None:
-        """The switcher; servers are asked again while it is open."""
-        switcher = ProviderSwitcher(self._session.state, signs=self._signs, prices=self._control.prices())
-        self._bridge.add(switcher, "providers", "status")
-
-        def chosen(ref: ModelRef | None) -> None:
-            self._bridge.remove(switcher)
-            self._focus_home()
-            if ref is not None:
-                self._select(str(ref))
-
-        self._patchbay.push_screen(switcher, chosen)
-        self.run_worker(self._control.refresh(), group="refresh", exclusive=True)
 
     def _select(self, text: str) -> None:
         try:

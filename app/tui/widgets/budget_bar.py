@@ -210,7 +210,7 @@ def question_content(waiting: BudgetReached, width: int, signs: Signs) -> Conten
             why = f"{spent} for {SCOPE_WORDS[waiting.scope]}, and {model} has no known price: it cannot be counted."
         case _, Decimal() as forecast:
             title = f"The next request would pass the budget for {SCOPE_WORDS[waiting.scope]}"
-            why = f"{spent}; {model} may cost up to {amounts.dollars(forecast)} more. Nothing is sent."
+            why = f"{spent}; {model} may cost up to {amounts.dollars(forecast)} more."
     return Content.assemble(
         (f"{signs.running} ", "$warn"),
         (elide(title, width - 3, signs.more), "bold $text"),

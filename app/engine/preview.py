@@ -1,0 +1,85 @@
+"""What another model would mean for a session before it is chosen: whether it fits, what is lost, what it costs. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ...providers.base import ModelInfo
+from ...providers.messages import ChatRequest, Effort, ImageBlock, UserMessage
+from .budget import pending, verdict
+from .budget_events import BudgetReached
+from .forecast import Forecast, forecast
+from .history import request_chars
+from .ledger import CostOf
+from .state import SessionState, estimate_tokens
+
+Build = Callable[[ModelInfo, str], tuple[ChatRequest, tuple[str, ...]]]
+"""The next request as a model of a dialect would get it, and what its history lost on the way there, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A model as the one that answers next."""
+
+    model: ModelInfo
+    plan: Forecast
+    now: Forecast | None
+    """The same request with the model that answers now; None when that is this one, or there is none."""
+    lost: tuple[str, ...]
+    """What of the session this model does not get or cannot do, in a few words each."""
+    over: BudgetReached | None
+    """What stands in the way of its next request."""
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether the next request fits its window; None when the window is unknown."""
+        window = self.model.context_window
+        return None if window is None else self.plan.input_tokens < window
+
+    @property
+    def cache_lost(self) -> bool:
+        """Whether tokens that are cached now have to be read anew."""
+        return self.now is not None and self.now.cached_tokens > self.plan.cached_tokens
+
+
+def preview(
+    state: SessionState, model: ModelInfo, dialect: str, *, build: Build, cost_of: CostOf, now: float
+) -> Preview:
+    """Of a model whose provider speaks ``dialect``, at ``now`` (epoch seconds). Takes as long as building a request."""
+    request, changes = build(model, dialect)
+    size = estimate_tokens(request_chars(request))
+    plan = forecast(state, model, size, cost_of, now=now, dialect=dialect)
+    present, known = None, tuple[str, ...]()
+    if state.model is not None and state.model.ref != model.ref:
+        same, known = build(state.model, state.dialect)
+        present = forecast(state, state.model, estimate_tokens(request_chars(same)), cost_of, now=now)
+    coming = pending(state, cost_of, now=now) if state.budget.limits else Decimal(0)
+    return Preview(
+        model=model,
+        plan=plan,
+        now=present,
+        lost=(*_lost(state, model, request), *(change for change in changes if change not in known)),
+        over=verdict(state, model, plan, pending=coming),
+    )
+
+
+def _lost(state: SessionState, model: ModelInfo, request: ChatRequest) -> list[str]:
+    """What the model cannot do that this session makes use of."""
+    before, lost = state.model, list[str]()
+    images = sum(
+        isinstance(block, ImageBlock)
+        for message in request.messages
+        if isinstance(message, UserMessage)
+        for block in message.blocks
+    )
+    if images and model.vision is False:
+        lost.append(f"{images} image{'' if images == 1 else 's'} it cannot see")
+    elif model.vision is False and before is not None and before.vision:
+        lost.append("images")
+    if model.tools is False:
+        lost.append("tool calling (tools are described in the prompt)")
+    if model.thinking is False and before is not None and before.thinking:
+        lost.append("thinking")
+    if model.thinking is False and state.effort not in (Effort.DEFAULT, Effort.OFF):
+        lost.append(f"effort {state.effort}")
+    return lost
