@@ -31,6 +31,8 @@ RECENT = 8
 """How many of the newest answers say how long the next one will be."""
 CACHE_S = 270.0
 """Seconds a prompt stays in a cache: most services promise five minutes; a little is spent on the way."""
+LEAST_CACHED = 1024
+"""Tokens. Services do not cache shorter prompts."""
 _RATES = (0.75, 1.6)
 """Real tokens for an estimated one. A count outside is of another text than ours, and tells nothing of new text."""
 _UNCOUNTED_MARGIN = 1.5
@@ -65,7 +67,8 @@ def forecast(
     counted = _last_counted(state, model.ref)
     own = counted is not None and counted.ref == model.ref
     expected, most = _prompt(counted, estimated, own=own)
-    cached = min(expected, _cached(counted, now)) if counted is not None and own else 0
+    cached, sure = _cached(state, counted, now) if counted is not None and own else (0, 0)
+    cached, sure = min(expected, cached), min(expected, sure)
     written = _writes_cache(state, model, dialect or state.dialect)
     output, most_output = _answer(state, model)
     return Forecast(
@@ -75,7 +78,7 @@ def forecast(
         expected=_cost(model.price, cost_of, expected, cached, output, written=written),
         most_input=most,
         most_output=most_output,
-        most=_cost(model.price, cost_of, most, cached, most_output, written=written),
+        most=_cost(model.price, cost_of, most, sure, most_output, written=written),
         rough=not own,
     )
 
@@ -109,16 +112,24 @@ def _prompt(counted: AnswerEntry | None, estimated: int, *, own: bool) -> tuple[
     return expected, most if own else ceil(most * _NEW_TEXT_MARGIN)
 
 
-def _cached(counted: AnswerEntry, now: float) -> int:
-    """Tokens a model still has of its last request."""
+def _cached(state: SessionState, counted: AnswerEntry, now: float) -> tuple[int, int]:
+    """Tokens a model probably, and surely, still has of its last request.
+
+    Caches that fill by themselves hold the whole prompt, in steps of some hundred tokens. Whether a service has one
+    shows at a model's second request: until then it is expected, and not counted on.
+    """
     usage, ended = counted.usage, counted.ended_at or counted.started_at
     if now - ended > CACHE_S:
-        return 0
+        return 0, 0
     read, wrote = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     if wrote:
-        return read + wrote
-    # Caches that fill by themselves hold the whole prompt, in steps of some hundred tokens.
-    return prompt_tokens(usage) * 95 // 100 if read else 0
+        return read + wrote, read + wrote
+    whole = prompt_tokens(usage) * 95 // 100
+    if read:
+        return whole, whole
+    requests = sum(1 for entry in islice(_counted(state), RECENT) if entry.ref == counted.ref)
+    fills = requests == 1 and usage.cache_read_tokens is not None and whole >= LEAST_CACHED
+    return whole if fills else 0, 0
 
 
 def _writes_cache(state: SessionState, model: ModelInfo, dialect: str) -> bool:

@@ -1,4 +1,4 @@
-"""What another model would mean for a session before it is chosen: whether it fits, what is lost, what it costs. Pure."""
+"""What another model would mean for a session: does it fit, what is lost, what does the next request cost. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def preview(
     request, changes = build(model, dialect)
     size = estimate_tokens(request_chars(request))
     plan = forecast(state, model, size, cost_of, now=now, dialect=dialect)
-    present, known = None, tuple[str, ...]()
+    present, known = None, changes
     if state.model is not None and state.model.ref != model.ref:
         same, known = build(state.model, state.dialect)
         present = forecast(state, state.model, estimate_tokens(request_chars(same)), cost_of, now=now)

@@ -15,6 +15,7 @@ from support.session_states import answer, model
 D = Decimal
 CACHED = Price(input_per_mtok=D(3), output_per_mtok=D(15), cache_read_per_mtok=D("0.3"), cache_write_per_mtok=D("3.75"))
 CLAUDE = replace(model(), price=CACHED)
+GPT_LIKE = replace(CLAUDE, price=replace(CACHED, cache_write_per_mtok=None))
 GPT = model("openai", "gpt-5", price=Price(input_per_mtok=D("1.25"), output_per_mtok=D(10)))
 
 
@@ -57,6 +58,15 @@ def test_what_was_read_and_written_is_cached_for_some_minutes():
     assert (soon.input_tokens, soon.cached_tokens) == (10_500, 9990)
     assert soon.expected == (510 * D("3.75") + 9990 * D("0.3") + 200 * 15) / 1_000_000
     assert forecast(state(before), CLAUDE, 10_500, cost_of, now=1301.0).cached_tokens == 0
+
+
+def test_a_cache_that_fills_by_itself_is_expected_but_not_counted_on_before_it_was_seen():
+    first = answered(Usage(input_tokens=10_000, cache_read_tokens=0, output_tokens=200))
+    plan = forecast(state(first), GPT_LIKE, 10_100, cost_of, now=1001.0)
+    assert plan.cached_tokens == 9500
+    assert plan.most >= (10_100 * 3) / D(1_000_000)
+    second = answered(Usage(input_tokens=10_100, cache_read_tokens=0, output_tokens=200))
+    assert forecast(state(first, second), GPT_LIKE, 10_100, cost_of, now=1001.0).cached_tokens == 0
 
 
 def test_another_model_finds_nothing_cached():
