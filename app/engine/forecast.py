@@ -7,7 +7,7 @@ taken to count like the one that did, which is why such figures carry a ``~``.
 Cache. A model that answered within the last minutes finds what it read and wrote then in its cache, if its last count
 shows that it has one. Any other model finds nothing.
 
-Answer. Expected is the median of the newest answers; at most is ``ALLOWANCE`` tokens, or half as much again as the
+Answer. Expected is the median of the newest answers, the longer one of two; at most is ``ALLOWANCE`` tokens, or half as much again as the
 longest of them. See docs/decisions/0012.
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from math import ceil
-from statistics import median
+from statistics import median_high
 
 from ...providers.base import ModelInfo, ModelRef, Price
 from ...providers.events import Usage
@@ -145,7 +145,7 @@ def _writes_cache(state: SessionState, model: ModelInfo, dialect: str) -> bool:
 def _answer(state: SessionState, model: ModelInfo) -> tuple[int, int]:
     """Expected and most tokens of the answer."""
     lengths = [_length(entry) for entry in islice(_ended(state), RECENT)]
-    expected = round(median(lengths)) if lengths else FIRST_ANSWER
+    expected = median_high(lengths) if lengths else FIRST_ANSWER
     most = max(ALLOWANCE, max(lengths, default=0) * 3 // 2)
     if model.max_output is not None:
         most = min(most, model.max_output)
