@@ -7,8 +7,8 @@ taken to count like the one that did, which is why such figures carry a ``~``.
 Cache. A model that answered within the last minutes finds what it read and wrote then in its cache, if its last count
 shows that it has one. Any other model finds nothing.
 
-Answer. Expected is the median of the newest answers, the longer one of two; at most is ``ALLOWANCE`` tokens, or half as much again as the
-longest of them. See docs/decisions/0012.
+Answer. Expected is the median of the newest answers, the longer one of two; at most is ``ALLOWANCE`` tokens, or half as
+much again as the longest of them. See docs/decisions/0012.
 """
 
 from collections.abc import Iterator
