@@ -7,8 +7,8 @@ taken to count like the one that did, which is why such figures carry a ``~``.
 Cache. A model that answered within the last minutes finds what it read and wrote then in its cache, if its last count
 shows that it has one. Any other model finds nothing.
 
-Answer. Expected is the median of the newest answers, the longer one of two; at most is ``ALLOWANCE`` tokens, or half as
-much again as the longest of them. See docs/decisions/0012.
+Answer. Expected is the median of the newest answers, the longer one of two; at most is twice the longest of them, and
+at first ``ALLOWANCE`` tokens. See docs/decisions/0012.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,10 @@ from .ledger import CostOf
 from .state import AnswerEntry, SessionState, estimate_tokens
 
 ALLOWANCE = 1024
-"""Tokens of an answer that are always reckoned with, before anything longer was seen."""
+"""Tokens of an answer that are reckoned with as long as nobody knows how long they get."""
+LEAST_ALLOWANCE = 400
+"""The same once ``KNOWN_FROM`` answers came, all of them short."""
+KNOWN_FROM = 2
 FIRST_ANSWER = 400
 """Tokens expected of an answer before there was one."""
 RECENT = 8
@@ -35,7 +38,7 @@ LEAST_CACHED = 1024
 """Tokens. Services do not cache shorter prompts."""
 _RATES = (0.75, 1.6)
 """Real tokens for an estimated one. A count outside is of another text than ours, and tells nothing of new text."""
-_UNCOUNTED_MARGIN = 1.5
+_UNCOUNTED_MARGIN = 1.3
 _NEW_TEXT_MARGIN = 1.15
 
 
@@ -146,7 +149,8 @@ def _answer(state: SessionState, model: ModelInfo) -> tuple[int, int]:
     """Expected and most tokens of the answer."""
     lengths = [_length(entry) for entry in islice(_ended(state), RECENT)]
     expected = median_high(lengths) if lengths else FIRST_ANSWER
-    most = max(ALLOWANCE, max(lengths, default=0) * 3 // 2)
+    least = LEAST_ALLOWANCE if len(lengths) >= KNOWN_FROM else ALLOWANCE
+    most = max(least, max(lengths, default=0) * 2)
     if model.max_output is not None:
         most = min(most, model.max_output)
     return min(expected, most), most

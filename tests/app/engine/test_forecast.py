@@ -31,7 +31,7 @@ def state(*answers):
 def test_before_any_answer_the_estimate_stands_and_the_bound_is_wide():
     plan = forecast(state(), replace(CLAUDE, max_output=64_000), 5000, cost_of, now=0.0)
     assert (plan.input_tokens, plan.cached_tokens, plan.output_tokens) == (5000, 0, FIRST_ANSWER)
-    assert (plan.most_input, plan.most_output) == (7500, ALLOWANCE)
+    assert (plan.most_input, plan.most_output) == (6500, ALLOWANCE)
     assert plan.expected == (5000 * D("3.75") + FIRST_ANSWER * 15) / 1_000_000
     assert plan.rough
 
@@ -96,7 +96,7 @@ def test_long_prompts_cost_their_tier():
 def test_the_longest_answer_widens_the_bound_up_to_what_the_model_can_say():
     answers = [answered(Usage(input_tokens=10_000, output_tokens=length)) for length in (100, 4000, 200)]
     plan = forecast(state(*answers), CLAUDE, 10_000, cost_of, now=1001.0)
-    assert (plan.output_tokens, plan.most_output) == (200, 6000)
+    assert (plan.output_tokens, plan.most_output) == (200, 8000)
     assert forecast(state(*answers), replace(CLAUDE, max_output=512), 10_000, cost_of, now=1001.0).most_output == 512
 
 
