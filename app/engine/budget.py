@@ -298,8 +298,8 @@ def in_words(reached: BudgetReached) -> str:
 
 
 def money(amount: Decimal) -> str:
-    """USD with as many digits as say something: cents from a dollar on, four significant ones below."""
-    if amount >= 1 or not amount:
+    """USD with as many digits as say something: cents, or four significant digits where cents say too little."""
+    if amount == amount.quantize(Decimal("0.01")) or amount >= 1:
         return f"${amount:,.2f}"
     return f"${float(amount):.4g}" if amount >= Decimal("0.0001") else f"${amount.normalize():f}"
 

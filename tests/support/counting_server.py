@@ -127,9 +127,12 @@ def counting_server(*script: dict[str, Any]) -> Iterator[Counting]:
             self.wfile.write(content)
 
         def do_GET(self) -> None:
-            self.send_response(404)
-            self.send_header("Content-Length", "0")
+            content = json.dumps({"object": "list", "data": [], "has_more": False}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
+            self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""
