@@ -61,15 +61,23 @@ class Forecast:
 
 
 def forecast(
-    state: SessionState, model: ModelInfo, estimated: int, cost_of: CostOf, *, now: float, dialect: str = ""
+    state: SessionState,
+    model: ModelInfo,
+    estimated: int,
+    cost_of: CostOf,
+    *,
+    now: float,
+    dialect: str = "",
+    rate: float | None = None,
 ) -> Forecast:
     """Of a request of ``estimated`` tokens (see ``estimate_tokens``) to a model at ``now`` (epoch seconds).
 
-    ``dialect`` is the wire protocol of its provider, where it is not the one that is selected.
+    ``dialect`` is the wire protocol of its provider, where it is not the one that is selected; ``rate`` is how many
+    tokens its server counted in other sessions for one that was estimated.
     """
     counted = _last_counted(state, model.ref)
     own = counted is not None and counted.ref == model.ref
-    expected, most = _prompt(counted, estimated, own=own)
+    expected, most = _prompt(counted, estimated, own=own) if own or rate is None else _rated(estimated, rate)
     cached, sure = _cached(state, counted, now) if counted is not None and own else (0, 0)
     cached, sure = min(expected, cached), min(expected, sure)
     written = _writes_cache(state, model, dialect or state.dialect)
@@ -113,6 +121,13 @@ def _prompt(counted: AnswerEntry | None, estimated: int, *, own: bool) -> tuple[
     expected = round(total + new * rate)
     most = ceil(total + new * max(rate, 1.0) * _NEW_TEXT_MARGIN)
     return expected, most if own else ceil(most * _NEW_TEXT_MARGIN)
+
+
+def _rated(estimated: int, rate: float) -> tuple[int, int]:
+    """The same by what was counted in other sessions."""
+    low, high = _RATES
+    rate = min(max(rate, low), high)
+    return round(estimated * rate), ceil(estimated * rate * _UNCOUNTED_MARGIN)
 
 
 def _cached(state: SessionState, counted: AnswerEntry, now: float) -> tuple[int, int]:

@@ -43,12 +43,22 @@ class Preview:
 
 
 def preview(
-    state: SessionState, model: ModelInfo, dialect: str, *, build: Build, cost_of: CostOf, now: float
+    state: SessionState,
+    model: ModelInfo,
+    dialect: str,
+    *,
+    build: Build,
+    cost_of: CostOf,
+    now: float,
+    rate: float | None = None,
 ) -> Preview:
-    """Of a model whose provider speaks ``dialect``, at ``now`` (epoch seconds). Takes as long as building a request."""
+    """Of a model whose provider speaks ``dialect``, at ``now`` (epoch seconds). Takes as long as building a request.
+
+    ``rate`` is how its server counts (see ``forecast``).
+    """
     request, changes = build(model, dialect)
     size = estimate_tokens(request_chars(request))
-    plan = forecast(state, model, size, cost_of, now=now, dialect=dialect)
+    plan = forecast(state, model, size, cost_of, now=now, dialect=dialect, rate=rate)
     present, known = None, changes
     if state.model is not None and state.model.ref != model.ref:
         same, known = build(state.model, state.dialect)

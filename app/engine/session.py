@@ -151,11 +151,13 @@ class Session:
         """Let a request that waits for its budget go, or end the turn. False when none waits."""
         return self._budget.answer(choice)
 
-    def preview(self, model: ModelInfo, dialect: str) -> Preview:
-        """What the next request would be with that model. Takes as long as building it: call it from a thread."""
-        return preview(
-            self.state, model, dialect, build=self._runner.look_ahead, cost_of=self._cost_of, now=self.bus.now
-        )
+    def preview(self, model: ModelInfo, dialect: str, *, rate: float | None = None) -> Preview:
+        """What the next request would be with that model. Takes as long as building it: call it from a thread.
+
+        ``rate`` is how many tokens its server counted elsewhere for one that was estimated.
+        """
+        build, now = self._runner.look_ahead, self.bus.now
+        return preview(self.state, model, dialect, build=build, cost_of=self._cost_of, now=now, rate=rate)
 
     def select_effort(self, effort: Effort) -> None:
         """Let models think this much from the next request on."""

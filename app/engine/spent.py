@@ -18,6 +18,8 @@ from .budget_events import SpendingRead
 
 RECORD_CALLS = 50
 """How many of a model's newest calls its record is made of."""
+RATED_CALLS = 3
+"""How many of them tell how its server counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,8 @@ class ModelRecord:
     failed: int
     duration_s: float | None
     first_token_s: float | None
+    rate: float | None = None
+    """How many tokens its server counts for one that is estimated; None when it never counted."""
 
 
 @contextmanager
@@ -61,6 +65,7 @@ def model_record(database: Path, ref: ModelRef) -> ModelRecord | None:
             " ORDER BY at DESC LIMIT ?",
             (ref.provider, ref.model, RECORD_CALLS),
         ).fetchall()
+        rate = _rate(connection, ref)
     if not rows:
         return None
     answered = [row for row in rows if row[2] is None]
@@ -70,7 +75,28 @@ def model_record(database: Path, ref: ModelRef) -> ModelRecord | None:
         failed=len(rows) - len(answered),
         duration_s=median(duration for duration, _, _ in answered) if answered else None,
         first_token_s=median(firsts) if firsts else None,
+        rate=rate,
     )
+
+
+def _rate(connection: sqlite3.Connection, ref: ModelRef) -> float | None:
+    """What a model's server counted of its newest requests, for each token that was estimated of them then."""
+    counted: list[tuple[str, str, int]] = connection.execute(
+        "SELECT session_id, request_id, input_tokens + coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)"
+        " FROM calls WHERE provider = ? AND model = ? AND purpose = 'answer' AND error_kind IS NULL"
+        " AND input_tokens IS NOT NULL AND usage_estimated = 0 ORDER BY at DESC LIMIT ?",
+        (ref.provider, ref.model, RATED_CALLS),
+    ).fetchall()
+    rates: list[float] = []
+    for session_id, request_id, tokens in counted:
+        row = connection.execute(
+            "SELECT json_extract(body, '$.estimated_input_tokens') FROM events"
+            " WHERE session_id = ? AND type = 'RequestStarted' AND json_extract(body, '$.request_id') = ? LIMIT 1",
+            (session_id, request_id),
+        ).fetchone()
+        if row is not None and row[0]:
+            rates.append(tokens / int(row[0]))
+    return median(rates) if rates else None
 
 
 def recent_models(database: Path, limit: int = 5) -> tuple[ModelRef, ...]:

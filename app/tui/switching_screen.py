@@ -54,9 +54,9 @@ class SwitchingScreen(BudgetScreen):
 
     def _inspect(self, model: ModelInfo, dialect: str) -> Inspection:
         """Called in a thread: builds the next request, and reads the ledger."""
-        return Inspection(
-            preview=self._session.preview(model, dialect), record=self._preferences.shelf.record(model.ref)
-        )
+        record = self._preferences.shelf.record(model.ref)
+        rate = None if record is None else record.rate
+        return Inspection(preview=self._session.preview(model, dialect, rate=rate), record=record)
 
     @work(exclusive=True, group="switch")
     async def action_previous_model(self) -> None:

@@ -45,4 +45,5 @@ def test_recent_models_and_their_record_come_from_the_ledger(tmp_path: Path):
     record = kept.record(REF)
     assert record is not None
     assert (record.calls, record.failed, record.duration_s, record.first_token_s) == (3, 0, 0.5, 0.1)
+    assert record.rate == 1.0
     assert kept.record(ONE) is None

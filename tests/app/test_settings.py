@@ -394,3 +394,17 @@ def test_the_failover_chain_is_a_list_of_models_or_one(desk: Desk) -> None:
 def test_a_failover_chain_names_provider_and_model(desk: Desk) -> None:
     with pytest.raises(SettingsError, match=r"fallback.*'qwen3' is no model reference: write provider/model"):
         desk.user('fallback = ["qwen3"]').load()
+
+
+def test_budgets_are_exact_amounts(desk: Desk) -> None:
+    desk.user('[budget]\nsession = 2.00\nday = 5\nask_above = 0.50\nwarn_at = 0.9\nunknown_price = "ask"\n')
+    budget = desk.load().budget
+    assert (budget.session, budget.day, budget.month) == (Decimal("2.00"), Decimal(5), None)
+    assert (budget.ask_above, budget.warn_at, budget.unknown_price) == (Decimal("0.50"), Decimal("0.9"), "ask")
+
+
+@pytest.mark.parametrize("line", ["session = 0", "day = -1", 'month = "much"', "warn_at = 1.5", 'unknown_price = "no"'])
+def test_a_budget_that_is_none_names_its_place(desk: Desk, line: str) -> None:
+    desk.user(f"[budget]\n{line}\n")
+    with pytest.raises(SettingsError, match=rf"budget\.{line.partition(' ')[0]}"):
+        desk.load()

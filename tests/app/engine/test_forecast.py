@@ -125,3 +125,11 @@ def test_an_answer_of_the_room_there_is_never_passes_what_is_left(estimated, see
 def test_what_costs_nothing_has_room_without_end(price):
     free = replace(CLAUDE, price=price)
     assert output_room(forecast(state(), free, 10, cost_of, now=0.0), free, cost_of, D(0)) > 1_000_000
+
+
+def test_how_a_server_counted_in_other_sessions_goes_before_how_another_counts():
+    before = answered(Usage(input_tokens=9000, output_tokens=200))
+    plan = forecast(state(before), GPT, 10_000, cost_of, now=1001.0, rate=1.25)
+    assert (plan.input_tokens, plan.rough) == (12_500, True)
+    own = forecast(state(before), CLAUDE, 10_000, cost_of, now=1001.0, rate=1.25)
+    assert own.input_tokens == 9000
