@@ -37,6 +37,7 @@ from .config_file import (
     interpolate,
     read_config_file,
 )
+from .engine.budget_events import UnknownPrice
 from .engine.context import DEFAULT_COMPACT_AT
 from .folder_config import PROJECT_SETTINGS, FolderConfig, look_at
 from .paths import find_paths, project_config
@@ -77,6 +78,7 @@ def _json(value: Any) -> Any:
 
 
 Rate = Annotated[Decimal, Field(ge=0)]
+Amount = Annotated[Decimal, Field(gt=0)]
 
 
 class ProviderTable(BaseModel):
@@ -168,6 +170,23 @@ class SessionsTable(BaseModel):
     """Days that a removed session can be restored; 0 for ever."""
 
 
+class BudgetTable(BaseModel):
+    """``[budget]``: what may be spent, in USD."""
+
+    model_config = ConfigDict(frozen=True)
+
+    session: Amount | None = None
+    day: Amount | None = None
+    """Of the local calendar, all sessions together; so is ``month``."""
+    month: Amount | None = None
+    ask_above: Amount | None = None
+    """A request that will probably cost more is asked for first."""
+    warn_at: Annotated[Decimal, Field(gt=0, le=1)] = Decimal("0.8")
+    """The share of a limit from which on a warning is given."""
+    unknown_price: UnknownPrice = UnknownPrice.ALLOW
+    """What is done with models whose price is unknown: they cannot be counted."""
+
+
 class FileTables(BaseModel):
     """What one settings file may hold. Every key is optional."""
 
@@ -186,6 +205,7 @@ class FileTables(BaseModel):
     sessions: SessionsTable = SessionsTable()
     title_model: str | None = None
     """The model that writes titles of sessions, as ``provider/model``; none: the first prompt is the title."""
+    budget: BudgetTable = BudgetTable()
     keys: Annotated[dict[str, Words], BeforeValidator(_flat)] = {}
     """Keys of an action, by its id; they replace the usual ones."""
     mode: Mode = Mode.ASK
@@ -405,6 +425,7 @@ SCHEMA = FileSchema(
         "verify": frozenset(VerifyTable.model_fields),
         "telemetry": frozenset(TelemetryTable.model_fields),
         "sessions": frozenset(SessionsTable.model_fields),
+        "budget": frozenset(BudgetTable.model_fields),
     },
     named={"providers": _PROVIDER_KEYS, "pricing": frozenset(PriceTable.model_fields)},
 )

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import IntEnum
 from pathlib import Path
 
@@ -14,11 +15,15 @@ class ExitCode(IntEnum):
 
     OK = 0
     FAILED = 1
-    """The turn failed: the server said no or went away, or the step limit was reached. ``doctor``: nothing usable."""
+    """The turn failed: the server said no or went away. ``doctor``: nothing usable."""
     USAGE = 2
     """Wrong usage or settings; nothing was sent to a model."""
     DENIED = 3
     """The answer is complete, but a tool the model asked for was denied."""
+    BUDGET = 4
+    """The turn ended before a request that would have passed a budget, or that nobody could be asked about."""
+    STEPS = 5
+    """The turn ended after as many requests as it may have."""
     INTERRUPTED = 130
     """Ctrl+C."""
     TERMINATED = 143
@@ -27,9 +32,11 @@ class ExitCode(IntEnum):
 EXIT_CODES = """\
 exit codes:
   0    done
-  1    the turn failed, or the step limit was reached; doctor: nothing can be used
+  1    the turn failed; doctor: nothing can be used
   2    wrong usage or settings; nothing was sent to a model
   3    run: the answer is complete, but a tool was denied (see --allow)
+  4    run: stopped before a request that would have passed a budget (see --max-cost)
+  5    run: stopped after as many requests as it may have (see --max-turns)
   130  interrupted with Ctrl+C
   143  ended by SIGTERM
 """
@@ -60,7 +67,10 @@ COMMANDS = frozenset(
     ("run", "verify", "models", "cost", "doctor", "policy", "sessions", "stats", "tools", "trust", "wire", "logs")
 )
 _WITH_VALUE = frozenset(
-    {"--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch", "--from", "--rounds", "-n"}
+    (
+        *("--model", "--config", "--record", "--resume", "--mode", "--remove", "--op", "--batch", "--from"),
+        *("--rounds", "-n", "--max-cost"),
+    )
 )
 
 
@@ -143,6 +153,12 @@ def _add_session(parser: argparse.ArgumentParser) -> None:
         help="what runs unasked: nothing that changes (plan), reads (ask), edits too, or commands too, in the sandbox",
     )
     parser.add_argument(
+        "--max-cost",
+        type=_amount,
+        metavar="USD",
+        help="what this session may cost: no request is sent that would pass it (see [budget])",
+    )
+    parser.add_argument(
         "--record",
         type=Path,
         metavar="DIR",
@@ -178,7 +194,14 @@ def _run() -> argparse.ArgumentParser:
         metavar="RULE",
         help="let a tool run without asking, for example 'bash:pytest *' or 'edit:src/**'; may be repeated",
     )
-    parser.add_argument("--max-steps", type=_positive, metavar="N", help="requests to the model before giving up")
+    parser.add_argument(
+        "--max-turns",
+        "--max-steps",
+        dest="max_steps",
+        type=_positive,
+        metavar="N",
+        help="requests to the model before giving up",
+    )
     _add_session(parser)
     return parser
 
@@ -334,6 +357,16 @@ def _rounds(text: str) -> int:
     if not 0 <= number <= MOST_ROUNDS:
         raise argparse.ArgumentTypeError(f"must be 0 to {MOST_ROUNDS}")
     return number
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except ArithmeticError:
+        amount = Decimal(0)
+    if not amount.is_finite() or amount <= 0:
+        raise argparse.ArgumentTypeError("must be an amount in USD above zero, like 0.50")
+    return amount
 
 
 def _positive(text: str) -> int:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +50,7 @@ from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
 from ..trust import FolderTrust, Standing
 from .attaching import PersonAttaching
+from .budgets import set_budgets, spending_of_others
 from .checking import verify_rules
 from .instructing import follow_trust
 from .observing import Observing
@@ -78,6 +80,8 @@ class Wish:
     """How the folder stands; None when nothing is known of it: nobody is asked, and nothing of it counts."""
     titles: bool = False
     """Whether a model may write the session's title (setting ``title_model``)."""
+    max_cost: Decimal | None = None
+    """What this session may cost, in USD; None leaves it to the settings."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -306,8 +310,10 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         stale=Freshness(folder).stale,
         compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
         run_own=toolbox.for_person.run,
+        read_spending=spending_of_others(paths.database, session_id),
     )
     session = Session(journal.bus, parts)
+    set_budgets(session, settings.budget, max_cost=wish.max_cost)
     observing = Observing()
     observing.begin(settings, journal.bus, paths, environ)
     _select_mode(session, settings.mode)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...tools.events import ApprovalRequested, Decision
 from ..engine.attached import Gathered
+from ..engine.budget_events import BudgetChoice, BudgetLevel, BudgetReached
 from ..engine.codec import without_keys
 from ..engine.events import NoticeLevel, Stamped, ToolActivity
 from .report import RunReport
@@ -32,7 +33,8 @@ async def run_prompt(
 ) -> tuple[RunReport, int]:
     """Send a prompt (None: ask again) and wait for the end of its turn; returns the report and the exit code.
 
-    What was ``gathered`` for the prompt goes along. Approval questions are answered with ``decision``. Ctrl+C and
+    What was ``gathered`` for the prompt goes along. Approval questions are answered with ``decision``; a request that
+    would pass a budget ends the turn. Ctrl+C and
     SIGTERM cancel the turn in an orderly way: what arrived is kept, tools are killed, the history stays valid.
     """
     report = RunReport()
@@ -100,6 +102,8 @@ def _answer_with(session: "Session", decision: Decision) -> Callable[[Stamped], 
                 comment = _NOBODY if decision is Decision.DENY else ""
                 # The asker begins to wait right after it has published the question: answer in the next round.
                 asyncio.get_running_loop().call_soon(session.resolve, approval_id, decision, comment)
+            case BudgetReached(level=BudgetLevel.ASK | BudgetLevel.PAUSE):
+                asyncio.get_running_loop().call_soon(session.answer_budget, BudgetChoice.STOP)
             case _:
                 pass
 

@@ -53,6 +53,7 @@ def interactive_command(options: argparse.Namespace) -> int:
         record=options.record,
         trust=prepared.trust,
         titles=has_terminal,
+        max_cost=options.max_cost,
     )
     try:
         return _show(wish, prepared, prepare) if has_terminal else _play_demo(prepared.settings, folder)

@@ -4,12 +4,13 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, TypeAlias
 
-from ...providers.base import ModelInfo, ModelRef, Provider
+from ...providers.base import ModelInfo, ModelRef, Price, Provider
 from ...providers.events import ResponseEnd, ResponseError
 from ...providers.handoff import prepare
 from ...providers.http import DialectProvider
@@ -27,8 +28,9 @@ from ...tools.confinement import Confinement, Trust
 from ...tools.policy import Policy, Rule
 from ...tools.safe_text import safe_line, safe_text
 from ...tools.toolbox import LocalToolbox
+from ..engine.budget_events import BudgetScope
 from ..engine.bus import MessageBus
-from ..engine.events import ProviderActivity, SessionStarted, Stamped
+from ..engine.events import ProviderActivity, SessionStarted, Stamped, TurnOutcome
 from ..engine.ids import new_id
 from ..engine.runner import Prepared
 from ..engine.session import Parts, Session
@@ -37,6 +39,8 @@ from ..engine.store import SessionStore
 from .arguments import ExitCode
 from .headless import run_prompt
 from .progress import Progress
+
+PriceOf: TypeAlias = Callable[[ModelRef], Price | None]
 
 _EPILOG = """\
 The recorded requests say what to ask: PROMPT replaces the first prompt. Tools run as under `patchbay run`: those that
@@ -127,6 +131,8 @@ class Replayed:
     """The text of each turn's last answer."""
     problems: list[str] = field(default_factory=list[str])
     """What differed from the recording."""
+    stopped: bool = False
+    """The next request would have passed the budget."""
 
     @property
     def served(self) -> int:
@@ -143,13 +149,16 @@ async def replay(
     allow: tuple[Rule, ...] = (),
     chunk: int = 0,
     progress: TextIO | None = None,
+    price_of: PriceOf = lambda _: None,
+    max_cost: Decimal | None = None,
 ) -> Replayed:
     """Run the recorded session again, through the same engine, dialects and tools as a live one.
 
-    ``prompt`` replaces the first recorded one. The model that answers is always the one that was recorded next.
+    ``prompt`` replaces the first recorded one. The model that answers is always the one that was recorded next, at the
+    price of ``price_of``; the session ends before a request that would pass ``max_cost`` (USD).
     """
     transport = ReplayTransport(exchanges, chunk=chunk)
-    directory = _RecordedDirectory(transport)
+    directory = _RecordedDirectory(transport, price_of)
     bus = MessageBus(SessionStore(SessionState(session_id=new_id("session"))))
     # Whatever folder this is: only the rules given for this replay count in it.
     confinement = Confinement(Trust.NONE, given=map(str, allow))
@@ -158,6 +167,8 @@ async def replay(
         bus, Parts(directory=directory, toolbox=toolbox, prepare=directory.prepare, cost_of=cost_of, step_limit=10_000)
     )
     bus.publish(SessionStarted(folder=str(folder), version="replay"))
+    if max_cost is not None:
+        session.set_budget(BudgetScope.SESSION, max_cost)
     done = Replayed(session=session, transport=transport)
 
     def follow(stamped: Stamped) -> None:
@@ -177,14 +188,15 @@ async def replay(
             # Where nothing new was said, the answer before had failed and was asked for again.
             report, _ = await run_prompt(session, prompt if prompt and not at else said[at] or None, sinks=sinks)
             done.answers.append(report.text)
-            if done.served == at:
+            if done.served == at or report.outcome is TurnOutcome.BUDGET:
+                done.stopped = report.outcome is TurnOutcome.BUDGET
                 break
     finally:
         await session.aclose()
         await toolbox.aclose()
         await directory.aclose()
     done.problems += transport.problems
-    if transport.left:
+    if transport.left and not done.stopped:
         done.problems.append(
             f"the session ended after request {done.served}; the recording goes on with {transport.left[0].case.name}"
         )
@@ -194,8 +206,9 @@ async def replay(
 class _RecordedDirectory:
     """The providers of a recording."""
 
-    def __init__(self, transport: ReplayTransport) -> None:
+    def __init__(self, transport: ReplayTransport, price_of: PriceOf) -> None:
         self._transport = transport
+        self._price_of = price_of
         self._opened: dict[str, DialectProvider] = {}
 
     def select(self, session: Session, exchange: RecordedExchange) -> None:
@@ -206,7 +219,7 @@ class _RecordedDirectory:
             opened = self._opened[exchange.provider] = recorded_provider(same, self._transport)
         ref = ModelRef(provider=exchange.provider, model=exchange.model)
         if session.state.model is None or session.state.model.ref != ref:
-            session.select_model(ModelInfo(ref=ref), opened.dialect)
+            session.select_model(ModelInfo(ref=ref, price=self._price_of(ref)), opened.dialect)
 
     def provider(self, ref: ModelRef) -> Provider:
         """The provider of a recorded model."""

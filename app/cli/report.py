@@ -14,6 +14,8 @@ from ...providers.events import (
     Usage,
 )
 from ...tools.events import Outcome, ToolRunFinished
+from ..engine.budget import in_words
+from ..engine.budget_events import BudgetReached
 from ..engine.events import (
     CallPriced,
     Cost,
@@ -57,6 +59,7 @@ class RunReport:
         self._costs: list[Cost] = []
         self._error: dict[str, Any] | None = None
         self._trouble = ""
+        self._over_budget = ""
 
     def __call__(self, stamped: Stamped) -> None:
         """Take one event."""
@@ -79,6 +82,8 @@ class RunReport:
                 self._costs.append(cost)
             case NoticePosted(level=NoticeLevel.ERROR, message=message):
                 self._trouble = message
+            case BudgetReached() as reached:
+                self._over_budget = f"Stopped: {in_words(reached)} Raise --max-cost, or [budget] in the settings."
             case TurnEnded(outcome=outcome):
                 self.outcome = outcome
             case _:
@@ -109,8 +114,10 @@ class RunReport:
         match self.outcome:
             case TurnOutcome.DONE | None:
                 return None
+            case TurnOutcome.BUDGET:
+                return {"kind": "budget", "message": self._over_budget}
             case TurnOutcome.STEP_LIMIT:
-                return {"kind": "step_limit", "message": f"Stopped after {self.requests} requests: raise --max-steps."}
+                return {"kind": "step_limit", "message": f"Stopped after {self.requests} requests: raise --max-turns."}
             case TurnOutcome.CANCELLED:
                 return {"kind": "cancelled", "message": "The run was interrupted."}
             case _:
@@ -124,6 +131,10 @@ class RunReport:
                 return ExitCode.DENIED if self.denied else ExitCode.OK
             case TurnOutcome.CANCELLED:
                 return ExitCode.INTERRUPTED
+            case TurnOutcome.BUDGET:
+                return ExitCode.BUDGET
+            case TurnOutcome.STEP_LIMIT:
+                return ExitCode.STEPS
             case _:
                 return ExitCode.FAILED
 

@@ -56,6 +56,7 @@ def run_command(options: argparse.Namespace) -> int:
             allow=tuple(options.allow),
             record=options.record,
             trust=trust,
+            max_cost=options.max_cost,
         )
         return asyncio.run(_run(open_runtime(settings, wish), prompt, output))
     except (SettingsError, DatabaseError) as error:

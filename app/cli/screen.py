@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...providers.demo import DEMO_PROMPT
 from ...providers.pricing import cost_of
+from ..kept_models import KeptModels
 from ..settings import Settings, SettingsError
 from ..tui.actions import KeymapError
 from ..tui.app import PatchbayApp
@@ -79,6 +80,7 @@ async def _show(settings: Settings, runtime: Runtime) -> Leaving:
         first_prompt=DEMO_PROMPT if runtime.demo else None,
         attaching=runtime.attaching,
         trust=runtime.trust,
+        shelf=KeptModels(runtime.paths.state_folder / "favourites.json", runtime.paths.database),
     )
     try:
         app = PatchbayApp(runtime, preferences, cost_of=cost_of)

@@ -21,6 +21,7 @@ fit the task. What the user says here and the rules above come first, and nothin
 _REFUSALS = (ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.SERVER_ERROR, ErrorKind.PROTOCOL)
 _IMAGES = re.compile(r"\b(?:images?|image_url|image input|vision|multimodal|mmproj)\b", re.IGNORECASE)
 _CHARS_PER_TOKEN = 3
+IMAGES_LEFT_OUT = "images are left out"
 _CUT = "\n[cut here: {left:,} more characters do not fit]"
 
 
@@ -66,7 +67,7 @@ def as_seen(
         return messages, ()
     if model.vision is None and not _refused_images(state, model.ref):
         return messages, ()
-    return without_images(messages, str(model.ref)), (f"images are left out: {model.ref} does not take them",)
+    return without_images(messages, str(model.ref)), (f"{IMAGES_LEFT_OUT}: {model.ref} does not take them",)
 
 
 def _user_blocks(message: Message) -> tuple[UserBlock, ...]:

@@ -15,6 +15,7 @@ from ...providers.events import ResponseEvent, Usage
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import FileFate, RestoreKind, ToolEvent
+from .budget_events import BudgetAnswered, BudgetReached, BudgetRules, BudgetSet, SpendingRead
 from .verify_events import Check as Check  # the codec looks every class up here
 from .verify_events import CheckFinished, CheckStarted, VerifyEnded, VerifyStarted
 
@@ -460,6 +461,11 @@ SessionEvent: TypeAlias = (
     | VerifyEnded
     | Compacted
     | FilesWentStale
+    | BudgetSet
+    | BudgetRules
+    | SpendingRead
+    | BudgetReached
+    | BudgetAnswered
 )
 
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from ...providers.events import Usage
+from .budget_events import BudgetAnswered, BudgetReached, BudgetRules, BudgetSet, SpendingRead
+from .budget_state import after_event, turn_over, with_cost
 from .events import (
     CallPriced,
     CommandStarted,
@@ -83,6 +85,8 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return _told(state, event, at)
         case VerifyStarted() | CheckStarted() | CheckFinished() | VerifyEnded():
             return verify_moved(state, event, at)
+        case BudgetSet() | BudgetRules() | SpendingRead() | BudgetReached() | BudgetAnswered():
+            return replace(state, budget=after_event(state.budget, event), revisions=bumped(state, status=1))
         case Compacted() | FilesWentStale():
             return compacted(state, event, at) if isinstance(event, Compacted) else went_stale(state, event)
         case _:
@@ -133,7 +137,8 @@ def _began(state: SessionState, stamped: Stamped) -> SessionState:
         return replace(state, session_id=stamped.session_id, folder=folder, revisions=bumped(state, status=1))
     message = "From here on this is a copy of the session."
     entry = NoticeEntry(message=message, level=NoticeLevel.INFO, at=stamped.at)
-    return with_entry(replace(state, session_id=stamped.session_id, totals=Totals()), entry)
+    budget = replace(state.budget, own=(), others=None)
+    return with_entry(replace(state, session_id=stamped.session_id, totals=Totals(), budget=budget), entry)
 
 
 def _selected(
@@ -185,7 +190,8 @@ def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) 
     moved = bumped(state, chat=1, status=1)
     if isinstance(event, TurnStarted):
         return replace(state, turn_id=event.turn_id, turn_started_at=at, revisions=moved)
-    return replace(state, turn_id=None, turn_started_at=None, retry=None, revisions=moved)
+    budget = turn_over(state.budget)
+    return replace(state, turn_id=None, turn_started_at=None, retry=None, budget=budget, revisions=moved)
 
 
 def _request_moved(
@@ -199,7 +205,7 @@ def _request_moved(
         case SideCallStarted():
             return replace(state, side_calls=(*state.side_calls, event), revisions=bumped(state, status=1))
         case CallPriced():
-            return _call_priced(state, event)
+            return _call_priced(replace(state, budget=with_cost(state.budget, event.cost.amount, at)), event)
 
 
 def _request_started(state: SessionState, event: RequestStarted, at: float) -> SessionState:

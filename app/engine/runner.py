@@ -1,8 +1,8 @@
 """The turn runner: prompt, request, stream, tool calls, results, next request, until the model ends its turn.
 
 States of a turn: waiting for the first token, streaming, tool, approval (``SessionState.phase``); it ends as
-done, failed, cancelled or at the step limit (``TurnOutcome``). Whatever the ending, the history is valid for
-the next request: every call that is kept has exactly one result.
+done, failed, cancelled, at the step limit or at the end of a budget (``TurnOutcome``). Whatever the ending, the
+history is valid for the next request: every call that is kept has exactly one result.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from ...providers.messages import ChatRequest, Message, ToolSpec
 from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
 from .attached import as_seen, with_instructions
+from .budget import BudgetGate, BudgetStop, least
 from .bus import MessageBus
 from .closing import closing_events, not_finished
 from .compacting import Compacting, MakingRoom
@@ -106,6 +107,8 @@ class Wiring:
     compacting: Compacting = field(default_factory=Compacting)
     stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
     """Which of these files (paths with the digests the model knows) are not like that on disk."""
+    budget: BudgetGate | None = None
+    """What every request passes before it is sent; None where there are no budgets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,7 @@ class TurnRunner:
         self._wiring = wiring
         self._told: tuple[str, ...] = ()
         self._pause: asyncio.Task[None] | None = None
+        self._most_output: int | None = None
         self._tools = tuple(
             ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters)
             for tool in wiring.toolbox.schemas()
@@ -156,6 +160,9 @@ class TurnRunner:
             outcome = await self._steps(turn_id)
         except asyncio.CancelledError:
             outcome = TurnOutcome.CANCELLED
+        except BudgetStop as stop:
+            outcome = TurnOutcome.BUDGET
+            self._bus.publish(NoticePosted(message=f"Stopped: {stop}", level=NoticeLevel.WARNING))
         finally:
             self._settle(turn_id)
             self._bus.publish(TurnEnded(turn_id=turn_id, outcome=outcome))
@@ -232,7 +239,8 @@ class TurnRunner:
         if terminal.stop_reason is StopReason.PAUSE_TURN:
             return None
         if terminal.stop_reason is StopReason.MAX_TOKENS:
-            message = "The answer hit the model's output limit and is cut off. Ask it to go on."
+            limit = "the model's output limit" if self._most_output is None else "the end of the budget"
+            message = f"The answer hit {limit} and is cut off. Ask it to go on."
             self._bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
         return TurnOutcome.DONE
 
@@ -250,7 +258,7 @@ class TurnRunner:
         attempt, tried = 1, [model.ref]
         while True:
             request_id = new_id("req")
-            refused = await self._room.before_request(turn_id, model)
+            model, refused = await self._ready(turn_id, model)
             terminal = await self._respond(turn_id, request_id, model, refused)
             if not isinstance(terminal, ResponseError) or self._shown(request_id) or refused:
                 return request_id, model, terminal
@@ -269,6 +277,29 @@ class TurnRunner:
             if now.ref != model.ref:  # by failover, or by the person meanwhile
                 attempt, tried = 1, [*tried, now.ref]
             model = now
+
+    async def _ready(self, turn_id: str, model: ModelInfo) -> tuple[ModelInfo, str]:
+        """The model the next request goes to, with room in its window and within the budgets; and why not to send it.
+
+        Room comes first, because what it costs counts; a model chosen when a budget paused needs room of its own.
+        Raises ``BudgetStop``.
+        """
+        while True:
+            refused = await self._room.before_request(turn_id, model)
+            admitted = model if refused else await self._admitted(model)
+            if admitted.ref == model.ref:
+                return admitted, refused
+            model = admitted
+
+    async def _admitted(self, model: ModelInfo) -> ModelInfo:
+        """The model the next request may go to, within the budgets. Raises ``BudgetStop``."""
+        gate = self._wiring.budget
+        if gate is None or not gate.active:
+            self._most_output = None
+            return model
+        admitted = await gate.admit(model, lambda: request_weight(self.look_ahead(model, "")[0]))
+        self._most_output = admitted.most_output
+        return admitted.model
 
     def _shown(self, request_id: str) -> bool:
         answer = _answer(self._state, request_id)
@@ -343,6 +374,15 @@ class TurnRunner:
             await self._wiring.durable()
         return terminal
 
+    def look_ahead(self, model: ModelInfo, dialect: str) -> tuple[ChatRequest, tuple[str, ...]]:
+        """The next request as that model would get it, and what of the history it would not. Nothing is said or sent.
+
+        ``dialect`` is that of its provider, empty for the one that is selected. May be called from a thread.
+        """
+        state = replace(self._state, dialect=dialect) if dialect else self._state
+        request, changes, _ = self._built(state, model)
+        return request, changes
+
     def _request(self, model: ModelInfo) -> tuple[ChatRequest, Provider | None, str]:
         """The request, and the provider or the problem that keeps it from being used. Says what was changed for it."""
         provider, problem = None, ""
@@ -383,7 +423,7 @@ class TurnRunner:
         known = calibration(state, model.ref)
         tokens = known.tokens(request_weight(request))
         limit = output_limit(model, wanted_output(model), tokens, counted=known.counted)
-        return replace(request, max_tokens=limit), changes, unfit
+        return replace(request, max_tokens=least(limit, self._most_output)), changes, unfit
 
     def _price(self, request_id: str, model: ModelInfo) -> None:
         answer = _answer(self._state, request_id)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 from ...providers.base import ModelInfo
@@ -10,6 +11,8 @@ from ...providers.events import ErrorKind, ResponseError
 from ...providers.messages import ChatRequest, Effort
 from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, ToolEvent
+from .budget import BudgetGate, ReadSpending
+from .budget_events import BudgetChoice, BudgetScope, BudgetSet
 from .bus import MessageBus
 from .closing import dead_tools
 from .compacting import Compacting
@@ -38,6 +41,7 @@ from .ids import new_id
 from .ledger import CostOf, priced
 from .no_checkpoints import NoCheckpoints
 from .own_commands import OwnCommands, RunOwn
+from .preview import Preview, preview
 from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
 from .runner import Directory, Prepare, TurnRunner, Wiring
@@ -70,6 +74,8 @@ class Parts:
     """When room is made in the model's window."""
     stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
     """Which of these files (paths with the digests the model knows) are not like that on disk."""
+    read_spending: ReadSpending | None = None
+    """What other sessions spent, for budgets of days and months; None where there is no ledger."""
 
 
 class Session:
@@ -79,12 +85,15 @@ class Session:
         self.bus = bus
         self._durable = parts.durable or _at_once
         self._toolbox = parts.toolbox
+        self._cost_of = parts.cost_of
         self._questions: dict[str, asyncio.Future[ApprovalResolved]] = {}
         self._turn: asyncio.Task[TurnOutcome] | None = None
         self._closing = False
         self.checkpoints = parts.checkpoints
         self._own = OwnCommands(bus, parts.run_own, self._durable)
         self._restoring = Restoring(bus, parts.checkpoints, self._durable)
+        self._budget = BudgetGate(bus, parts.cost_of, read=parts.read_spending)
+        self._budget.durable = self._durable
         self._runner = TurnRunner(
             bus,
             Wiring(
@@ -99,6 +108,7 @@ class Session:
                 checkpoints=parts.checkpoints,
                 compacting=parts.compacting,
                 stale=parts.stale,
+                budget=self._budget,
             ),
         )
         self._verifier = Verifier(
@@ -219,6 +229,24 @@ class Session:
         """Let another model answer from the next request on, also in mid-turn."""
         self.bus.publish(ModelSelected(model=model, dialect=dialect))
         self._runner.hurry()
+        self._budget.look_again(BudgetChoice.MODEL)
+
+    def set_budget(self, scope: BudgetScope, limit: Decimal | None) -> None:
+        """Set a limit in USD, also while a request waits for it; None takes it away."""
+        self.bus.publish(BudgetSet(scope=scope, limit=limit))
+        self._budget.look_again(BudgetChoice.RAISE)
+
+    def answer_budget(self, choice: BudgetChoice) -> bool:
+        """Let a request that waits for its budget go, or end the turn. False when none waits."""
+        return self._budget.answer(choice)
+
+    def preview(self, model: ModelInfo, dialect: str, *, rate: float | None = None) -> Preview:
+        """What the next request would be with that model. Takes as long as building it: call it from a thread.
+
+        ``rate`` is how many tokens its server counted elsewhere for one that was estimated.
+        """
+        build, now = self._runner.look_ahead, self.bus.now
+        return preview(self.state, model, dialect, build=build, cost_of=self._cost_of, now=now, rate=rate)
 
     def select_effort(self, effort: Effort) -> None:
         """Let models think this much from the next request on."""

@@ -22,6 +22,7 @@ from ...providers.events import (
     UsageUpdate,
 )
 from ...providers.messages import ChatRequest
+from .budget import skipped
 from .bus import MessageBus
 from .context import calibration
 from .events import CallPriced, CallPurpose, SideCallStarted
@@ -66,12 +67,19 @@ async def side_call(
     purpose: CallPurpose,
     turn_id: str = "",
 ) -> SideAnswer:
-    """Ask a model once, without retries. Cancelling closes the connection, writes the ledger row and re-raises."""
+    """Ask a model once, without retries. Cancelling closes the connection, writes the ledger row and re-raises.
+
+    A call that does not fit the session's budgets is not made: its answer is an error of kind ``QUOTA``, and nobody
+    is asked.
+    """
+    weight = request_weight(request)
+    if (over := skipped(bus.store.state, model, weight, cost_of, now=bus.now)) is not None:
+        return SideAnswer(text="", end=over, usage=Usage())
     started = SideCallStarted(
         request_id=new_id("req"),
         purpose=purpose,
         ref=model.ref,
-        estimated_input_tokens=calibration(bus.store.state, model.ref).tokens(request_weight(request)),
+        estimated_input_tokens=calibration(bus.store.state, model.ref).tokens(weight),
         turn_id=turn_id,
     )
     bus.publish(started)

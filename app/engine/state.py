@@ -16,6 +16,7 @@ from ...providers.events import InvalidArguments, JsonObject, ResponseError, Sto
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
+from .budget_state import BudgetState
 from .events import (
     Attachment,
     Compacted,
@@ -300,6 +301,8 @@ class Phase(StrEnum):
     RETRYING = "waiting to retry"
     TOOL = "tool"
     APPROVAL = "approval"
+    BUDGET = "budget"
+    """A request waits because it would pass a budget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +360,7 @@ class SessionState:
     unsaved: str = ""
     """Why the session cannot be saved now; empty when it is."""
     totals: Totals = field(default_factory=Totals)
+    budget: BudgetState = field(default_factory=BudgetState)
     context_tokens: int | None = None
     """Tokens of the model's window in use after the last response (all classes and the output)."""
     context_estimated: bool = False
@@ -367,6 +371,8 @@ class SessionState:
         """What the session is doing now."""
         if self.approvals:
             return Phase.APPROVAL
+        if self.budget.waiting is not None:
+            return Phase.BUDGET
         if self.active_runs:
             return Phase.TOOL
         if self.retry is not None:

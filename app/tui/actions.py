@@ -21,7 +21,7 @@ from textual.keys import Keys
 from textual.widgets import TextArea
 
 Context: TypeAlias = Literal[
-    "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "trust", "switcher", "sessions"
+    "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "trust", "switcher", "sessions", "budget"
 ]
 """Where an action works: everywhere, or while that part of the screen has the focus."""
 
@@ -29,6 +29,7 @@ CONTEXT_TITLES: Mapping[Context, str] = {
     "global": "Everywhere",
     "prompt": "Prompt",
     "approval": "A question that waits",
+    "budget": "A request that waits for its budget",
     "trust": "Whether a folder is trusted",
     "chat": "Chat",
     "diff": "Diff",
@@ -85,6 +86,8 @@ ACTIONS: tuple[Action, ...] = (
         hint="model",
         show=True,
     ),
+    Action(id="session.previous_model", title="Back to the model before", keys=("alt+p",), hint="model before"),
+    Action(id="session.next_favourite", title="Next favourite model", keys=("alt+n",), hint="favourite"),
     Action(id="app.command_palette", title="Command palette", keys=("ctrl+p",), hint="commands", show=True),
     Action(id="session.cancel", title="Stop what runs, or go back", keys=("escape",), hint="stop", show=True),
     Action(id="session.retry", title="Ask again after an error", keys=("ctrl+r",), slash="retry", hint="retry"),
@@ -124,6 +127,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="session.compact", title="Summarise the older part", slash="compact", argument="[focus]"),
     Action(id="session.show_dropped", title="What was dropped from the context", slash="dropped"),
     Action(id="session.refresh_files", title="Send stale files anew", keys=("alt+f",), slash="refresh"),
+    Action(
+        id="session.show_budget",
+        title="What may be spent",
+        slash="budget",
+        argument="[day|month|request] [USD|off]",
+    ),
     Action(id="view.next_pane", title="Next pane", keys=("tab",), hint="panes", show=True),
     Action(id="view.previous_pane", title="Previous pane", keys=("shift+tab",)),
     Action(id="view.show_chat", title="Go to the chat", keys=("alt+1",), hint="chat"),
@@ -157,6 +166,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="approval.deny", title="No", keys=("n",), context="approval", hint="no"),
     Action(id="approval.comment", title="No, and say why", keys=("c",), context="approval", hint="comment"),
     Action(id="approval.hunks", title="Answer hunk by hunk", keys=("h",), context="approval", hint="hunk by hunk"),
+    Action(id="budget.once", title="Send it all the same", keys=("y",), context="budget", hint="send"),
+    Action(id="budget.raise_limit", title="Raise the limit", keys=("l",), context="budget", hint="raise"),
+    Action(id="budget.other_model", title="Another model", keys=("m",), context="budget", hint="another model"),
+    Action(id="budget.deny", title="Stop here", keys=("n",), context="budget", hint="stop"),
     Action(id="trust.session", title="Trust it for this session", keys=("s",), context="trust", hint="this session"),
     Action(id="trust.always", title="Trust it as it is now", keys=("p",), context="trust", hint="always"),
     Action(id="trust.deny", title="Do not trust it", keys=("n",), context="trust", hint="no"),
@@ -212,6 +225,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         id="switcher.leave", title="Leave it as it is", keys=("escape",), context="switcher", hint="leave", show=True
     ),
+    Action(id="switcher.favourite", title="Favourite, or no longer", keys=("ctrl+s",), context="switcher"),
     Action(id="switcher.down", title="Next model", keys=("down",), context="switcher"),
     Action(id="switcher.up", title="Previous model", keys=("up",), context="switcher"),
     Action(id="switcher.page_down", title="A page down", keys=("pagedown",), context="switcher"),

@@ -12,6 +12,7 @@ from ..engine.spending_report import LedgerReader
 from ..trust import FolderTrust
 from .attaching import Attaching
 from .sessions import OpenSession, Sessions
+from .shelf import EmptyShelf, ModelShelf
 
 
 class Ending(Enum):
@@ -103,5 +104,7 @@ class Preferences:
     """Sent as soon as a model is there (the demo's task)."""
     attaching: Attaching | None = None
     """What reads the files that a prompt mentions; None when there is none."""
+    shelf: ModelShelf = field(default_factory=EmptyShelf)
+    """Favourite and recent models."""
     trust: FolderTrust | None = None
     """How the folder stands, and whether the person is asked; None for the demo's own folder."""

@@ -13,7 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Rule
 
-from ...providers.base import ModelRef, ProviderConfigError
+from ...providers.base import ProviderConfigError
 from ..engine.events import NoticeLevel
 from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, CommandEntry, PromptEntry, SessionState
@@ -31,10 +31,12 @@ from .panes.review import ReviewPane
 from .panes.tool_log import ToolLogPane
 from .prompt_history import add_to_history, read_history
 from .sessions_screen import SessionsScreen
+from .switching_screen import SwitchingScreen
 from .themes import next_theme
 from .transcript.palette import Signs
 from .verifying_screen import VerifyingScreen
 from .widgets.approval import ApprovalBar
+from .widgets.budget_bar import BudgetBar
 from .widgets.check_list import CheckList
 from .widgets.cost_bar import CostBar
 from .widgets.exchange import show_exchange
@@ -43,7 +45,6 @@ from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
 from .widgets.prompt import Prompt
 from .widgets.prompt_box import PromptBox
-from .widgets.provider_switcher import ProviderSwitcher
 from .widgets.spending import show_cost, show_tokens
 from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
@@ -58,7 +59,7 @@ _COMMAND = re.compile(r"/[a-z-]+")
 _PANE_CONTEXTS: dict[str, Context] = {"chat": "chat", "diff": "diff", "tools": "tools"}
 
 
-class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
+class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen):
     """Chat, diff and tool log of one session, its prompt and its bar."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("global")]
@@ -102,6 +103,7 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
         stop_keys = self.table["session.cancel"].keys
         yield CheckList(stop_key=key_label(stop_keys[0]) if stop_keys else "", signs=self._signs, id="checks")
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
+        yield BudgetBar(self.table, signs=self._signs, id="budget")
         yield PromptBox(
             Prompt(history=read_history(history) if history else (), remember=self._remember, id="prompt"),
             self.table,
@@ -125,6 +127,7 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
         self._bridge.add(self.query_one(TabLine), "chat", "files", "tools")
         self._bridge.add(self.query_one(Welcome), "status", "providers")
         self._bridge.add(self.query_one(ApprovalBar), "tools")
+        self._bridge.add(self.query_one(BudgetBar), "status")
         self._bridge.add(self.query_one(TodoList), "tools", "status")
         self._bridge.add(self.query_one(CheckList), "tools", "status", clocked=True)
         self.run_worker(self._bridge.run(), group="bridge")
@@ -171,6 +174,7 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
         context: Context = "approval" if isinstance(event.widget, ApprovalBar) else "prompt"
         self.query_one(ApprovalBar).fold(self.query_one(ReviewPane).has_focus_within)
         context = "trust" if isinstance(event.widget, TrustBar) else context
+        context = "budget" if isinstance(event.widget, BudgetBar) else context
         self.query_one(KeyHints).show(_PANE_CONTEXTS.get(pane or "", context))
 
     # ---- messages of the widgets
@@ -206,6 +210,8 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
                 self._set_theme(theme)
             case "session.next_effort", str(effort) if effort:
                 self.notify(choose_effort(self._session, effort), markup=False)
+            case "session.show_budget", str(words) if words:
+                self._set_budget(words)
             case "session.next_mode", str(mode) if mode:
                 self.notify(choose_mode(self._session, mode), markup=False)
             case "session.verify", str(rounds) if rounds:
@@ -280,20 +286,6 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
         """Textual's palette over our actions."""
         self._patchbay.action_command_palette()
 
-    def action_switch_model(self) -> None:
-        """The switcher; servers are asked again while it is open."""
-        switcher = ProviderSwitcher(self._session.state, signs=self._signs, prices=self._control.prices())
-        self._bridge.add(switcher, "providers", "status")
-
-        def chosen(ref: ModelRef | None) -> None:
-            self._bridge.remove(switcher)
-            self._focus_home()
-            if ref is not None:
-                self._select(str(ref))
-
-        self._patchbay.push_screen(switcher, chosen)
-        self.run_worker(self._control.refresh(), group="refresh", exclusive=True)
-
     def _select(self, text: str) -> None:
         try:
             self._control.select(self._control.resolve(text))
@@ -309,7 +301,7 @@ class MainScreen(WindowScreen, VerifyingScreen, SessionsScreen):
     def _focus_home(self) -> None:
         """To the question that waits, else to the prompt."""
         asked = self.query_one(ApprovalBar) if self._session.state.approvals else None
-        (asked or self._trust_question or self._prompt).focus()
+        (asked or self._budget_question or self._trust_question or self._prompt).focus()
 
     @property
     def _trust_question(self) -> TrustBar | None:

@@ -11,6 +11,7 @@ from .panes.chat import ChatPane
 from .panes.diff import DiffPane
 from .panes.tool_log import ToolLogPane
 from .widgets.approval import ApprovalBar
+from .widgets.budget_bar import BudgetBar
 from .widgets.prompt import Prompt
 from .widgets.tabs import PANES, TabLine
 from .widgets.trust_bar import TrustBar
@@ -60,7 +61,7 @@ class PanesScreen(Screen[None]):
 
     def _step_pane(self, step: int) -> None:
         question: list[Widget] = [self.query_one(ApprovalBar)] if self._session.state.approvals else []
-        question += [bar for bar in self.query(TrustBar) if bar.display]
+        question += [bar for bar in (*self.query(BudgetBar), *self.query(TrustBar)) if bar.display]
         panes = map(self._view, PANES[1:] if self._welcome_shown else PANES)
         ring: list[Widget] = [*question, self._prompt, *panes]
         position = next((at for at, widget in enumerate(ring) if widget.has_focus), 0)

@@ -405,3 +405,17 @@ def test_the_title_model_is_a_provider_and_a_model(tmp_path):
     file.write_text('title_model = "tiny"\n')
     with pytest.raises(SettingsError, match="title_model"):
         load_settings(tmp_path, environ={}, config_file=file)
+
+
+def test_budgets_are_exact_amounts(desk: Desk) -> None:
+    desk.user('[budget]\nsession = 2.00\nday = 5\nask_above = 0.50\nwarn_at = 0.9\nunknown_price = "ask"\n')
+    budget = desk.load().budget
+    assert (budget.session, budget.day, budget.month) == (Decimal("2.00"), Decimal(5), None)
+    assert (budget.ask_above, budget.warn_at, budget.unknown_price) == (Decimal("0.50"), Decimal("0.9"), "ask")
+
+
+@pytest.mark.parametrize("line", ["session = 0", "day = -1", 'month = "much"', "warn_at = 1.5", 'unknown_price = "no"'])
+def test_a_budget_that_is_none_names_its_place(desk: Desk, line: str) -> None:
+    desk.user(f"[budget]\n{line}\n")
+    with pytest.raises(SettingsError, match=rf"budget\.{line.partition(' ')[0]}"):
+        desk.load()

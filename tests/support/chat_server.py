@@ -37,7 +37,9 @@ def saying(text: str, prompt_tokens: int = 10, completion_tokens: int = 5) -> tu
     )
 
 
-def calling(name: str, arguments: dict[str, Any]) -> tuple[int, str, str]:
+def calling(
+    name: str, arguments: dict[str, Any], prompt_tokens: int = 10, completion_tokens: int = 5
+) -> tuple[int, str, str]:
     """An answer that calls one tool."""
     call = {
         "index": 0,
@@ -45,7 +47,9 @@ def calling(name: str, arguments: dict[str, Any]) -> tuple[int, str, str]:
         "type": "function",
         "function": {"name": name, "arguments": json.dumps(arguments)},
     }
-    return streamed(_chunk({"tool_calls": [call]}), _chunk({}, finish="tool_calls"), _usage(10, 5))
+    return streamed(
+        _chunk({"tool_calls": [call]}), _chunk({}, finish="tool_calls"), _usage(prompt_tokens, completion_tokens)
+    )
 
 
 def failing(status: int, message: str) -> tuple[int, str, str]:

@@ -54,6 +54,7 @@ class Signs:
     cursor: str = "▌"
     switch: str = "→"
     dot: str = "·"
+    favourite: str = "♥"
 
 
 UNICODE_SIGNS = Signs()
@@ -76,6 +77,7 @@ ASCII_SIGNS = Signs(
     cursor=">",
     switch=">",
     dot="-",
+    favourite="*",
 )
 
 

@@ -7,6 +7,7 @@ columns of fixed width, so that nothing moves while they count. A narrow bar lea
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from math import ceil
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from ....providers.events import Usage
 from ....providers.messages import Effort
 from ....tools.base import Mode
 from ....tools.safe_text import safe_line
+from ...engine.budget import spent
+from ...engine.budget_events import BudgetScope
 from ...engine.events import RetryScheduled
 from ...engine.ledger import CostOf
 from ...engine.state import AnswerEntry, Phase, SessionState, ThinkingPart, estimate_tokens
@@ -58,7 +61,8 @@ def bar_segments(
     live = Usage() if state.answer is None else live_usage(state.answer)
     context = _context(state, live, signs, gauge=True)
     short_context = _context(state, live, signs, gauge=False)
-    cost = _cost(state, live, cost_of)
+    bare_cost = _cost(state, live, cost_of)
+    cost = [*bare_cost, *_budget(state, live, cost_of)]
     counts = _counts(state, live, cache=True)
     few_counts = _counts(state, live, cache=False)
     badge, mode = _badge(state, signs), _badge(state, signs, protection=False)
@@ -77,7 +81,7 @@ def bar_segments(
     for numbers in (_spaced(rights[-1]), _spaced([cost, mode])):
         if _width(lefts[1]) + _width(numbers) + 3 <= width:
             return _filled(lefts[1], numbers, width)
-    return _cut(lefts[1], [*cost, *mode], width, signs)
+    return _cut(lefts[1], [*bare_cost, *mode], width, signs)
 
 
 def _badge(state: SessionState, signs: Signs, *, protection: bool = True) -> Segments:
@@ -128,6 +132,8 @@ def _activity(state: SessionState, now: float, signs: Signs) -> Segments:
             return [BarSegment(f"{signs.todo} ready", "muted")]
         case Phase.APPROVAL:
             return [BarSegment(f"{signs.running} waits for your answer", "warn")]
+        case Phase.BUDGET:
+            return [BarSegment(f"{signs.running} budget: waits for your answer", "danger")]
         case Phase.RETRYING:
             return _retry(state.retry, now, signs)
         case Phase.TOOL:
@@ -220,6 +226,20 @@ def _cost(state: SessionState, live: Usage, cost_of: CostOf) -> Segments:
     else:
         text = "free" if price is not None and price.free else amounts.dollars(known)
     return [BarSegment(f"{text:>9} ", "text" if known else "muted")]
+
+
+def _budget(state: SessionState, live: Usage, cost_of: CostOf) -> Segments:
+    """The limit that is nearest, after what the session cost; the sum too where other sessions count."""
+    price = None if state.model is None else state.model.price
+    coming = Decimal(0) if state.answer is None else cost_of(live, price)[0] or Decimal(0)
+    shares = [(((spent(state, scope) + coming) / limit), scope, limit) for scope, limit in state.budget.limits if limit]
+    if not shares:
+        return []
+    share, scope, limit = max(shares)
+    role = "danger" if share >= 1 else "warn" if share >= state.budget.rules.warn_at else "muted"
+    if scope is BudgetScope.SESSION:
+        return [BarSegment(f"of {amounts.limit(limit)} ", role)]
+    return [BarSegment(f"{scope.value} {amounts.limit(share * limit)} of {amounts.limit(limit)} ", role)]
 
 
 def _spaced(groups: list[Segments]) -> Segments:

@@ -4,11 +4,12 @@ The list paints only the rows in view, so that 1,500 models cost what ten do. It
 is open: providers that come or go change their row in place, and the cursor stays on its model.
 """
 
-from collections.abc import Sequence
-from typing import ClassVar
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import ClassVar, TypeAlias
 
 from rich.cells import cell_len
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -18,16 +19,22 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from ....providers.base import ModelRef, Online
+from ....providers.base import ModelInfo, ModelRef, Online
 from ....tools.safe_text import safe_line
 from ...engine.state import SessionState
 from .. import amounts
 from ..actions import bindings
+from ..shelf import EmptyShelf, ModelShelf
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
-from .switcher_rows import SwitcherRow, all_rows, consequence, filtered
+from .switcher_meaning import Inspection, meaning
+from .switcher_rows import SwitcherRow, all_rows, arranged, filtered
 
 WHEEL_ROWS = 3
+SETTLED_S = 0.06
+"""How long the cursor rests on a row before its model is looked into: walking through a list costs nothing."""
+Inspect: TypeAlias = Callable[[ModelInfo, str], Inspection]
+"""Works out what a model, spoken to in a dialect, means for the session. Called in a thread."""
 _PROVIDER_CELLS = 13
 _WINDOW_CELLS = 7
 _PRICE_CELLS = 15
@@ -52,6 +59,7 @@ class ModelList(Widget):
         self.cursor = 0
         self.top = 0
         self.current: ModelRef | None = None
+        self.favourites: Sequence[ModelRef] = ()
 
     def show(self, rows: Sequence[SwitcherRow], cursor: int) -> None:
         """Other rows, with the cursor on one of them."""
@@ -79,7 +87,9 @@ class ModelList(Widget):
 
     def _line(self, index: int, width: int) -> Content:
         row = self.rows[index]
-        line = row_content(row, width, self._signs, current=row.model is not None and row.model.ref == self.current)
+        ref = None if row.model is None else row.model.ref
+        marked = ref in self.favourites
+        line = row_content(row, width, self._signs, current=ref is not None and ref == self.current, marked=marked)
         return line.stylize("on $selection") if index == self.cursor else line
 
     def on_resize(self) -> None:
@@ -97,9 +107,22 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("switcher")]
 
-    def __init__(self, state: SessionState, *, signs: Signs = UNICODE_SIGNS, prices: str = "") -> None:
+    def __init__(
+        self,
+        state: SessionState,
+        *,
+        signs: Signs = UNICODE_SIGNS,
+        prices: str = "",
+        shelf: ModelShelf | None = None,
+        inspect: Inspect | None = None,
+    ) -> None:
         """``prices`` says how old prices are."""
         super().__init__()
+        self._shelf = EmptyShelf() if shelf is None else shelf
+        self._inspect = inspect
+        self._recents: tuple[ModelRef, ...] = ()
+        self._found: Inspection | None = None
+        self._signs = signs
         self._prices = prices
         self._state = state
         self._all = all_rows(state.providers)
@@ -121,6 +144,14 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
         """Begin on the model that answers now."""
         self._filter.focus()
         self._refill(self._state.model.ref if self._state.model else None)
+        self._look_up_recents()
+
+    @work(exclusive=True, group="recents")
+    async def _look_up_recents(self) -> None:
+        """Put what was used last on top, once the ledger has told it."""
+        self._recents = await asyncio.to_thread(self._shelf.recents)
+        selected = self._list.selected
+        self._refill(selected.model.ref if selected and selected.model else None)
 
     def sync(self, state: SessionState) -> None:
         """Follow providers that come and go; the cursor stays on its model."""
@@ -180,7 +211,9 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
 
     def _refill(self, ref: ModelRef | None) -> None:
         """Filter anew; the cursor goes to ``ref`` if it is listed, else to the first row."""
-        rows = filtered(self._all, self._filter.value)
+        favourites, searching = self._shelf.favourites, bool(self._filter.value.strip())
+        rows = filtered(self._all if searching else arranged(self._all, favourites, self._recents), self._filter.value)
+        self._list.favourites = favourites
         place = next((i for i, row in enumerate(rows) if ref and row.model and row.model.ref == ref), 0)
         self._list.current = self._state.model.ref if self._state.model else None
         self._list.show(rows, place)
@@ -190,13 +223,57 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
         self._list.move_to(cursor)
         self._explain()
 
+    def action_favourite(self) -> None:
+        """Mark the model under the cursor as a favourite, or no longer."""
+        row = self._list.selected
+        if row is None or row.model is None:
+            return
+        try:
+            self._shelf.toggle(row.model.ref)
+        except OSError as error:
+            self.notify(
+                f"The favourite holds for this session only: {error.strerror}", severity="warning", markup=False
+            )
+        self._refill(row.model.ref)
+
     def _explain(self) -> None:
-        remarks = consequence(self._state, self._list.selected)
-        pieces = [Content.assemble((remark.text, f"${remark.role}")) for remark in remarks]
-        self._meaning.update(Content.assemble(("  · ", "$muted")).join(pieces), layout=False)
+        """Say what is known at once, and look into the rest when the cursor rests."""
+        row = self._list.selected
+        found = self._found
+        if row is None or row.model is None or found is None or found.preview.model.ref != row.model.ref:
+            self._found = None
+        self._paint()
+        if self._inspect is not None and row is not None and row.model is not None and row.ref is not None:
+            self._look_into(self._inspect, row.model, row.provider.dialect)
+
+    @work(exclusive=True, group="inspect")
+    async def _look_into(self, inspect: Inspect, model: ModelInfo, dialect: str) -> None:
+        await asyncio.sleep(SETTLED_S)
+        found = await asyncio.to_thread(inspect, model, dialect)
+        selected = self._list.selected
+        if selected is not None and selected.model is not None and selected.model.ref == model.ref:
+            self._found = found
+            self._paint()
+
+    def _paint(self) -> None:
+        width = max(20, self._meaning.size.width)
+        lines: list[Content] = []
+        for line in meaning(self._state, self._list.selected, self._found):
+            pieces = [Content.assemble((remark.text, f"${remark.role}")) for remark in line]
+            lines.append(_cut(Content.assemble(("  · ", "$muted")).join(pieces), width, self._signs))
+        self._meaning.update(Content("\n").join(lines), layout=False)
+
+    def on_resize(self) -> None:
+        """Cut lines anew."""
+        self._paint()
 
 
-def row_content(row: SwitcherRow, width: int, signs: Signs, *, current: bool = False) -> Content:
+def _cut(line: Content, width: int, signs: Signs) -> Content:
+    """A line at most as wide as there is room, with a sign where it goes on."""
+    return line if line.cell_length <= width else line.truncate(width - 1) + Content(signs.more)
+
+
+def row_content(row: SwitcherRow, width: int, signs: Signs, *, current: bool = False, marked: bool = False) -> Content:
     """One row in columns; narrow screens lose where it comes from, then the abilities."""
     failing = row.provider.paused_until is not None
     sign, role = (signs.running, "warn") if failing else _mark(row.provider.online, signs)
@@ -209,7 +286,7 @@ def row_content(row: SwitcherRow, width: int, signs: Signs, *, current: bool = F
     origin = row.standing() if room >= 86 else ""
     abilities = row.abilities() if room >= 58 else ""
     facts = _WINDOW_CELLS + _PRICE_CELLS + 1 + (_ABILITY_CELLS if room >= 58 else 0) + (_ORIGIN_CELLS if origin else 0)
-    mark = f" {signs.ok}" if current else ""
+    mark = (f" {signs.ok}" if current else "") + (f" {signs.favourite}" if marked else "")
     name = elide(row.name, room - facts - len(mark), signs.more) + mark
     usable = row.ref is not None
     cells = [
@@ -244,6 +321,6 @@ def _padded(line: Content, width: int) -> Content:
 
 
 def _keys_line(prices: str) -> Content:
-    keys = (("Enter", "switch"), ("↑ ↓", "move"), ("Esc", "leave it as it is"))
+    keys = (("Enter", "switch"), ("↑ ↓", "move"), ("Ctrl+S", "favourite"), ("Esc", "leave it as it is"))
     hints = [Content.assemble((key, "$text"), " ", (word, "$muted")) for key, word in keys]
     return Content("   ").join([*hints, *([Content.assemble((safe_line(prices), "$muted"))] if prices else [])])

@@ -3,15 +3,11 @@
 A provider without models still has a row, which says why; it cannot be chosen.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
-from ....providers.base import ModelInfo, ModelRef, Online, Origin, ProviderStatus, ago
+from ....providers.base import ModelInfo, ModelRef, Online, Origin, ProviderStatus
 from ....tools.safe_text import safe_line
-from ...engine.state import SessionState
-from .. import amounts
 
 _RANK = {Online.ONLINE: 0, Online.UNKNOWN: 0, Online.OFFLINE: 1, Online.DISABLED: 2}
 _NOT_NOW = 60
@@ -115,62 +111,10 @@ def fuzzy_score(text: str, word: str) -> int | None:
     return score
 
 
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A piece of the line that says what a switch means, and its role."""
-
-    text: str
-    role: str = "text"
-
-
-def consequence(state: SessionState, row: SwitcherRow | None) -> list[Remark]:
-    """What choosing this row means for the session."""
-    if row is None:
-        return [Remark("No model matches. Backspace widens the search.", "muted")]
-    provider, model = row.provider, row.model
-    problem = safe_line(provider.problem)
-    if provider.online is Online.DISABLED:
-        return [Remark(problem or "It is not configured completely: run patchbay doctor.", "danger")]
-    if provider.online is Online.OFFLINE:
-        said = problem or f"{safe_line(provider.name)} does not answer: start it."
-        if provider.last_seen is None:
-            return [Remark(said, "warn")]
-        return [Remark(f"offline, last seen {ago(time.time() - provider.last_seen)}", "warn"), Remark(said, "warn")]
-    if provider.paused_until is not None:
-        moment = time.strftime("%H:%M:%S", time.localtime(provider.paused_until))
-        return [Remark(f"{safe_line(provider.name)} kept failing: it is tried again from {moment} on.", "warn")]
-    if model is None:
-        return [Remark("It lists no models.", "muted")]
-    if state.model is not None and state.model.ref == model.ref:
-        return [Remark("This model answers now.", "muted")]
-    remarks = [*_fit(state, model), *_cost(state, model)]
-    if model.tools is False:
-        remarks.append(Remark("cannot call tools", "warn"))
-    return remarks or [Remark("It answers from the next prompt on.", "muted")]
-
-
-def _fit(state: SessionState, model: ModelInfo) -> list[Remark]:
-    """Whether the conversation fits the model's window."""
-    used, size = state.context_tokens, model.context_window
-    if not used:
-        return [Remark("from the next prompt on", "muted")]
-    if size is None:
-        return [Remark(f"window unknown, {amounts.tokens(used, estimated=True)} in use", "muted")]
-    if used > size:
-        return [Remark(f"does not fit: {amounts.tokens(used)} in use, window {amounts.window(size)}", "danger")]
-    share = f"{used / size:.0%}".replace("%", " %")
-    return [Remark(f"fits ({share} of its window)", "ok")]
-
-
-def _cost(state: SessionState, model: ModelInfo) -> list[Remark]:
-    """What the next request costs at least, since nothing of it is in the new model's cache."""
-    price, used = model.price, state.context_tokens
-    if price is None:
-        return [Remark("price unknown", "muted")]
-    if price.free:
-        return [Remark("free", "ok")]
-    if not used:
-        return []
-    next_request = price.input_per_mtok * used / Decimal(1_000_000)
-    cached = " (the cache is lost)" if state.totals.cache_read_tokens else ""
-    return [Remark(f"next request from {amounts.dollars(next_request, estimated=True)}{cached}")]
+def arranged(
+    rows: Sequence[SwitcherRow], favourites: Sequence[ModelRef], recents: Sequence[ModelRef]
+) -> list[SwitcherRow]:
+    """The same rows: favourites first, then what was used last, then the rest as it was."""
+    first = {ref: place for place, ref in enumerate(dict.fromkeys((*favourites, *recents)))}
+    last = len(first)
+    return sorted(rows, key=lambda row: last if row.ref is None else first.get(row.ref, last))

@@ -176,7 +176,7 @@ def test_failure_without_a_request_says_what_the_notice_said() -> None:
 
 def test_step_limit_and_interruption_are_errors() -> None:
     limit = report(asked(), ended(TurnOutcome.STEP_LIMIT))
-    assert (limit.exit_code, (limit.error or {})["kind"]) == (1, "step_limit")
+    assert (limit.exit_code, (limit.error or {})["kind"]) == (5, "step_limit")
     stopped = report(asked(), ended(TurnOutcome.CANCELLED))
     assert (stopped.exit_code, (stopped.error or {})["kind"]) == (130, "cancelled")
 

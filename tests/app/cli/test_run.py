@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -165,7 +166,7 @@ def test_step_limit_fails_the_run(desk: Desk) -> None:
     with chat_server(calling("list", {"path": "."})) as server:
         desk.configure(server.base_url)
         done = desk.run("-p", "hi", "--output", "json", "--max-steps", "2")
-    assert (done.returncode, len(server.requests)) == (1, 2)
+    assert (done.returncode, len(server.requests)) == (5, 2)
     assert json.loads(done.stdout)["error"]["kind"] == "step_limit"
 
 
@@ -185,3 +186,49 @@ def test_unset_key_variable_is_named_with_table_and_file(desk: Desk) -> None:
     assert done.returncode == 2
     for part in ("NOPE", "[providers.mock]", str(desk.config)):
         assert part in message
+
+
+PRICED = '[pricing."m"]\ninput_per_mtok = 30\noutput_per_mtok = 150\n'
+
+
+def test_max_cost_ends_the_run_before_the_request_that_would_pass_it(desk: Desk) -> None:
+    with chat_server(calling("list", {"path": "."}, 2000, 100)) as server:
+        desk.configure(server.base_url, PRICED)
+        done = desk.run("-p", "hi", "--output", "json", "--max-cost", "0.30")
+    assert done.returncode == 4, done.stderr
+    row = json.loads(done.stdout)
+    assert row["error"]["kind"] == "budget"
+    assert "would pass the budget. Raise --max-cost" in row["error"]["message"]
+    assert len(server.requests) == row["requests"] == 3
+    assert Decimal(row["cost"]["amount"]) <= Decimal("0.30")
+    assert "patchbay: Stopped: " in done.stderr
+
+
+def test_a_budget_too_small_for_any_request_sends_nothing(desk: Desk) -> None:
+    with chat_server(saying("Hello.")) as server:
+        desk.configure(server.base_url, PRICED + "[budget]\nday = 0.0001\n")
+        done = desk.run("-p", "hi")
+    assert (done.returncode, done.stdout, server.requests) == (4, "", [])
+    assert "of $0.0001 for today is spent" in done.stderr
+
+
+def test_what_other_runs_spent_today_counts(desk: Desk) -> None:
+    with chat_server(saying("Hello.", 10_000, 100)) as server:
+        desk.configure(server.base_url, PRICED + "[budget]\nday = 0.5\n")
+        codes = [desk.run("-p", "hi").returncode for _ in range(2)]
+    assert (codes, len(server.requests)) == ([0, 4], 1)
+
+
+def test_a_request_that_should_be_asked_for_ends_a_run_without_a_person(desk: Desk) -> None:
+    with chat_server(saying("Hello.")) as server:
+        desk.configure(server.base_url, PRICED + "[budget]\nask_above = 0.001\n")
+        done = desk.run("-p", "hi")
+    assert (done.returncode, server.requests) == (4, [])
+    assert "The next request may cost about" in done.stderr
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "nan", "much"])
+def test_a_cap_that_is_no_amount_is_wrong_usage(desk: Desk, amount: str) -> None:
+    done = desk.run("-p", "hi", f"--max-cost={amount}")
+    assert done.returncode == 2
+    assert "must be an amount in USD above zero" in done.stderr

@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from patchbay.app.engine.budget_events import BudgetLevel, BudgetReached, BudgetScope, SpendingRead
+from patchbay.app.engine.budget_state import BudgetState
 from patchbay.app.engine.events import RetryScheduled
 from patchbay.app.engine.state import PromptEntry, SessionState, StreamText, ThinkingPart, Totals
 from patchbay.app.tui.transcript.palette import ASCII_SIGNS
@@ -216,3 +218,27 @@ async def test_the_widget_paints_the_state_and_takes_names_literally():
         row = app.screen_text()[0]
     assert "[red]x[/]" in row
     assert "$0.043" in row
+
+
+@pytest.mark.parametrize(
+    ("limit", "role"), [(Decimal("2.00"), "muted"), (Decimal("0.05"), "warn"), (Decimal("0.04"), "danger")]
+)
+def test_a_budget_stands_behind_the_cost_and_warns(limit: Decimal, role: str):
+    state = replace(IDLE, budget=BudgetState(session=limit))
+    assert f"$0.043 of ${limit}" in bar(state)
+    assert f"$0.043 of ${limit}" in bar(state, 80)
+    assert role_of(state, "of $") == role
+
+
+def test_the_nearest_limit_is_the_one_that_is_shown():
+    others = SpendingRead(today="2026-03-02", day=Decimal("4.50"), month=Decimal("9"))
+    budget = BudgetState(session=Decimal(2), day=Decimal(5), month=Decimal(100), others=others)
+    assert "$0.043 day $4.50 of $5.00" in bar(replace(IDLE, budget=budget))
+
+
+def test_a_request_that_waits_for_its_budget_is_said():
+    waiting = BudgetReached(
+        scope=BudgetScope.SESSION, level=BudgetLevel.PAUSE, spent=Decimal(2), limit=Decimal(2), forecast=Decimal(1)
+    )
+    state = replace(IDLE, turn_id="t", budget=BudgetState(session=Decimal(2), waiting=waiting))
+    assert "● budget: waits for your answer" in bar(state)

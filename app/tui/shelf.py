@@ -1,0 +1,46 @@
+"""What the switcher asks about models beside the session: favourites, recent ones, and how they have done."""
+
+from typing import Protocol
+
+from ...providers.base import ModelRef
+from ..engine.spent import ModelRecord
+
+
+class ModelShelf(Protocol):
+    """The models of a person. All but ``favourites`` may take a while: ask in a thread."""
+
+    @property
+    def favourites(self) -> tuple[ModelRef, ...]:
+        """The models the person marked, in the order they did."""
+        ...
+
+    def toggle(self, ref: ModelRef) -> bool:
+        """Mark a model, or no longer; returns whether it is marked now. Raises OSError when that cannot be kept."""
+        ...
+
+    def recents(self) -> tuple[ModelRef, ...]:
+        """The models that answered last, newest first."""
+        ...
+
+    def record(self, ref: ModelRef) -> ModelRecord | None:
+        """How a model has done lately; None when nothing is known."""
+        ...
+
+
+class EmptyShelf:
+    """Nothing is kept."""
+
+    favourites: tuple[ModelRef, ...] = ()
+
+    def toggle(self, ref: ModelRef) -> bool:
+        """Nothing is marked."""
+        del ref
+        return False
+
+    def recents(self) -> tuple[ModelRef, ...]:
+        """There are none."""
+        return ()
+
+    def record(self, ref: ModelRef) -> ModelRecord | None:
+        """Nothing is known."""
+        del ref
