@@ -91,7 +91,8 @@ def _rate(connection: sqlite3.Connection, ref: ModelRef) -> float | None:
     for session_id, request_id, tokens in counted:
         row = connection.execute(
             "SELECT coalesce(json_extract(body, '$.weight'), json_extract(body, '$.estimated_input_tokens'))"
-            " FROM events WHERE session_id = ? AND type = 'RequestStarted' AND json_extract(body, '$.request_id') = ? LIMIT 1",
+            " FROM events"
+            " WHERE session_id = ? AND type = 'RequestStarted' AND json_extract(body, '$.request_id') = ? LIMIT 1",
             (session_id, request_id),
         ).fetchone()
         if row is not None and row[0]:
