@@ -4,6 +4,7 @@ Settings are the person's to read and edit; state (the journal, logs) may hold p
 its folder and files belong to the person alone: modes 0700 and 0600.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,11 +58,10 @@ def make_private_folder(folder: Path) -> Path:
 def make_private_file(file: Path) -> Path:
     """Make the file empty when it is missing, and close it to others before anything is written into it."""
     make_private_folder(file.parent)
-    descriptor = os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE_FILE_MODE)
-    try:
-        os.fchmod(descriptor, PRIVATE_FILE_MODE)
-    finally:
-        os.close(descriptor)
+    # One that exists is not opened: closing it again would take away the locks SQLite has on it in this process.
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, PRIVATE_FILE_MODE))
+    file.chmod(PRIVATE_FILE_MODE)
     return file
 
 
