@@ -13,7 +13,7 @@ from typing import Any, cast
 from ...providers.redact import redact
 from .archive import insert_event, session_facts
 from .codec import TAG, decode_event, journal_text
-from .events import NOT_JOURNALLED, ModelSelected, Stamped
+from .events import NOT_JOURNALLED, ModelSelected, SessionForked, Stamped
 from .private_commands import without_private
 from .searchable import SearchableTexts, storable
 
@@ -86,6 +86,11 @@ def import_lines(connection: sqlite3.Connection, lines: Iterable[str], new_id: s
                 connection.execute(
                     "INSERT INTO texts (session_id, seq, kind, body) VALUES (?, ?, ?, ?)", (new_id, seq, kind, text)
                 )
+        # What it cost stands in the ledger of where it comes from: here it counts from zero, as every copy does.
+        last = max(last_seq for _, last_seq in stamps) + 1
+        origin = _text(head.get("id")) or "imported"
+        copied = Stamped(seq=last, at=at, session_id=new_id, event=SessionForked(origin=origin))
+        insert_event(connection, copied, last)
     return Imported(session_id=new_id, title=title, events=len(stamps), left_out=left_out)
 
 
