@@ -29,10 +29,10 @@ safety: $(INSTALLED)          ## score gate, paths and edits on the cases in the
 	    --patchbay $(BIN)/patchbay || status=1; \
 	done; exit $$status
 
-soak: $(INSTALLED)            ## what takes minutes: failing networks, random edits undone, made-up commands, nasty ones
+soak: $(INSTALLED)            ## what takes minutes: failing networks and disks, kills, random edits undone, made-up and nasty commands
 	@PATCHBAY_SOAK_RUNS=1000 $(BIN)/python -m pytest tests/soak $(TESTS) -rP $(ARGS)
 
-bench: $(INSTALLED)           ## measure the cost of a flush, of a long session and of a start
+bench: $(INSTALLED)           ## measure the cost of a flush, of a long session, of a start and of going on
 	@$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' -s $(ARGS)
 	@$(BIN)/python tests/bench/bench_transcript.py
 

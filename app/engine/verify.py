@@ -136,7 +136,7 @@ class Verifier:
         self._bus.publish(
             PromptSubmitted(
                 prompt_id=new_id("prompt"),
-                text=f"Verify, round {run.round} of {run.limit}: make {_names(failing)} pass.",
+                text=f"Verify, round {run.round} of {run.limit}: mend what fails: {_names(failing)}.",
                 by_program=True,
                 note=report(failing, window=window, stuck=stuck),
             )

@@ -59,14 +59,17 @@ class NoticeCell:
     def __init__(self, notice: NoticeEntry, signs: Signs) -> None:
         self.height = 1
         role = _NOTICE_ROLES[notice.level]
-        self._line = plain_line(safe_line(notice.message), Look(role=role))
+        self._lines = [plain_line(line, Look(role=role)) for line in screen_text(notice.message).split("\n")]
         self._first: Span = (f" {signs.dot} ", Look(role=role))
         self._rows: list[tuple[Span, ...]] = []
 
     def lay_out(self, width: int) -> None:
         """Wrap the message."""
         rest: Span = ("   ", MUTED)
-        self._rows = [row.spans for row in wrap(self._line, width, first=(self._first,), rest=(rest,))]
+        self._rows = []
+        for number, line in enumerate(self._lines):
+            first = rest if number else self._first
+            self._rows += (row.spans for row in wrap(line, width, first=(first,), rest=(rest,)))
         self.height = len(self._rows)
 
     def paint(self, row: int, palette: Palette, *, selected: bool) -> Strip:

@@ -139,7 +139,7 @@ def rows(report: ContextReport, width: int, signs: Signs) -> Iterator[Content]:
     total = report.window or report.tokens or 1
     for part in Part:
         count = report.parts.get(part, 0)
-        if count or part in (Part.CONVERSATION, Part.FREE):
+        if count or part is Part.CONVERSATION or (part is Part.FREE and report.window is not None):
             yield Content.assemble(
                 (f"{_cell(part, signs)} ", f"${_ROLES[part]}"),
                 (f"{part.value:<{_NAME_CELLS}}", "$text"),

@@ -67,7 +67,7 @@ async def test_the_model_is_told_by_the_program_what_failed_and_how(tmp_path: Pa
     assert "F401" in second and "AssertionError" not in second
     prompts = recording.of(PromptSubmitted)
     assert [prompt.by_program for prompt in prompts] == [True, True]
-    assert prompts[0].text == "Verify, round 1 of 3: make " + " and ".join(names(session)) + " pass."
+    assert prompts[0].text == "Verify, round 1 of 3: mend what fails: " + " and ".join(names(session)) + "."
 
 
 def names(session) -> list[str]:
