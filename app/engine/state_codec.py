@@ -21,6 +21,7 @@ from ...providers import messages as provider_messages
 from ...providers.redact import redact_registered
 from ...tools import base as tool_base
 from ...tools import events as tool_events
+from . import budget_events, budget_state, verify_events
 from . import events as session_events
 from . import state as session_state
 from .kept_text import KeptRun, KeptText, Shelf, content_name
@@ -295,8 +296,9 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 def _layouts() -> dict[int, _Layout]:
     """Every class a state may hold, numbered in the order of their names."""
     found: dict[str, Any] = {}
-    modules = (provider_base, provider_events, provider_messages, tool_base, tool_events, session_events, session_state)
-    for module in modules:
+    foreign = (provider_base, provider_events, provider_messages, tool_base, tool_events)
+    own = (session_events, budget_events, budget_state, verify_events, session_state)
+    for module in (*foreign, *own):
         for name, item in vars(module).items():
             if isinstance(item, type) and (dataclasses.is_dataclass(item) or issubclass(item, Enum)):
                 found[name] = item

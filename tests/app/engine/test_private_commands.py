@@ -1,6 +1,7 @@
 import json
 
-from patchbay.app.cli.transcript_text import to_html, to_markdown
+from patchbay.app.cli.transcript_html import to_html
+from patchbay.app.cli.transcript_text import to_markdown
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.codec import encode, journal_text
 from patchbay.app.engine.database import connect
