@@ -52,7 +52,8 @@ def plan(state: SessionState, keep: float, *, bare: bool = False) -> Cut:
 
 
 def _start(parts: "_Parts", cuts: Sequence[int], own: frozenset[str], keep: float, end: int) -> int:
-    fitting = [at for at in cuts if parts.kept_weight(at, own) <= keep]
+    weights = parts.weights_from(own)
+    fitting = [at for at in cuts if weights[at] <= keep]
     turns = [at for at in fitting if isinstance(parts.transcript[at], PromptEntry)]
     if turns or fitting:
         return min(turns or fitting)
@@ -134,6 +135,20 @@ class _Parts:
     def kept(self, start: int, own: frozenset[str]) -> frozenset[int]:
         """The positions that stay with a cut before ``start``."""
         return frozenset(at for at in self.positions if at >= start or entry_id(self.transcript[at]) in own)
+
+    def weights_from(self, own: frozenset[str]) -> dict[int, float]:
+        """For each position the weight of what stays with a cut before it, all in one go."""
+        short = {each.subject: each.characters for each in self.shortened_before}
+        weights = [self.weight(self.transcript[at], short) for at in self.positions]
+        total = sum(
+            weight for at, weight in zip(self.positions, weights, strict=True) if entry_id(self.transcript[at]) in own
+        )
+        found: dict[int, float] = {}
+        for at, weight in zip(reversed(self.positions), reversed(weights), strict=True):
+            if entry_id(self.transcript[at]) not in own:  # its own prompts stay, and count, wherever the cut is
+                total += weight
+            found[at] = total
+        return found
 
     def kept_weight(self, start: int, own: frozenset[str], shortened: Iterable[Shortened] | None = None) -> float:
         """The weight of what stays."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ...providers.base import ModelInfo, ModelRef
-from .state import AnswerEntry, SessionState
+from .state import AnswerEntry, Entry, SessionState
 
 DEFAULT_COMPACT_AT = 0.85
 """The share of the window from which room is made."""
@@ -56,6 +56,19 @@ class Calibration:
 
 def calibration(state: SessionState, ref: ModelRef) -> Calibration:
     """What the session has learnt of a model's tokens."""
+    global _newest  # the same question is asked several times for each request
+    transcript, known_ref, known = _newest
+    if transcript is not state.transcript or known_ref != ref:
+        known = _calibration(state, ref)
+        _newest = state.transcript, ref, known
+    return known
+
+
+_newest: tuple[tuple[Entry, ...], ModelRef | None, Calibration] = ((), None, Calibration())
+"""The transcript that was looked at last, and what was found."""
+
+
+def _calibration(state: SessionState, ref: ModelRef) -> Calibration:
     counts = _counts(state, ref)
     newest = next(counts, None)
     if newest is None:

@@ -133,6 +133,7 @@ class TurnRunner:
         self._told: tuple[str, ...] = ()
         self._pause: asyncio.Task[None] | None = None
         self._most_output: int | None = None
+        self._last_built: tuple[SessionState, ModelInfo, tuple[ChatRequest, tuple[str, ...], str]] | None = None
         self._tools = tuple(
             ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters)
             for tool in wiring.toolbox.schemas()
@@ -391,6 +392,7 @@ class TurnRunner:
         except ProviderConfigError as error:
             problem = str(error)
         request, changes, unfit = self._built(self._state, model)
+        request = replace(request, max_tokens=least(request.max_tokens, self._most_output))
         if changes and changes != self._told:
             self._bus.publish(NoticePosted(message="; ".join(changes)))
         self._told = changes
@@ -401,7 +403,16 @@ class TurnRunner:
         return request, None if unfit else provider, problem or unfit
 
     def _built(self, state: SessionState, model: ModelInfo) -> tuple[ChatRequest, tuple[str, ...], str]:
-        """The next request of a state, what was changed in its history, and why it cannot be sent."""
+        """The next request of a state, what was changed in its history, and why it cannot be sent.
+
+        Window, budget and sending ask for the same one after the other: it is built once.
+        """
+        last = self._last_built
+        if last is None or last[0] is not state or last[1] != model:
+            last = self._last_built = (state, model, self._build(state, model))
+        return last[2]
+
+    def _build(self, state: SessionState, model: ModelInfo) -> tuple[ChatRequest, tuple[str, ...], str]:
         messages, changes, unfit = history(state), (), ""
         window = model.context_window
         try:
@@ -423,7 +434,7 @@ class TurnRunner:
         known = calibration(state, model.ref)
         tokens = known.tokens(request_weight(request))
         limit = output_limit(model, wanted_output(model), tokens, counted=known.counted)
-        return replace(request, max_tokens=least(limit, self._most_output)), changes, unfit
+        return replace(request, max_tokens=limit), changes, unfit
 
     def _price(self, request_id: str, model: ModelInfo) -> None:
         answer = _answer(self._state, request_id)
