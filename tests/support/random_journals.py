@@ -20,6 +20,7 @@ SESSION = "session-any"
 _WORDS = ("", "one", "two\nlines", "é🎉", "half \ud83c", "$type", "x" * 3000, "a key: sk")
 _IDS = ("a", "b", "c")
 _JSON: tuple[Any, ...] = ({}, {"path": "a.py"}, {"$type": "Stamped", "list": [1, [2.5, None], {"deep": [True]}]})
+_DEEPEST = 6
 _OFTEN = ("ProviderActivity", "ToolActivity", "RequestStarted", "PromptSubmitted")
 _KINDS = typing.get_args(SessionEvent)
 
@@ -36,16 +37,19 @@ def random_journal(rng: random.Random, length: int) -> list[Stamped]:
     ]
 
 
-def _made(hint: Any, rng: random.Random, name: str = "") -> Any:
+def _made(hint: Any, rng: random.Random, name: str = "", depth: int = 0) -> Any:
     options = _options(hint)
     if hint == JsonObject:
         return rng.choice(_JSON)
     chosen = rng.choice(options)
     if dataclasses.is_dataclass(chosen):
         hints = typing.get_type_hints(chosen, vars(sys.modules[typing.cast("type", chosen).__module__]))
-        return typing.cast("Any", chosen)(**{field: _made(kind, rng, field) for field, kind in hints.items()})
+        return typing.cast("Any", chosen)(
+            **{field: _made(kind, rng, field, depth + 1) for field, kind in hints.items()}
+        )
     if typing.get_origin(chosen) is tuple:
-        return tuple(_made(typing.get_args(chosen)[0], rng, name) for _ in range(rng.randrange(3)))
+        count = rng.randrange(3) if depth < _DEEPEST else 0  # a price has tiers, which have prices
+        return tuple(_made(typing.get_args(chosen)[0], rng, name, depth) for _ in range(count))
     if typing.get_origin(chosen) is dict:
         return rng.choice(_JSON)
     if isinstance(chosen, type) and issubclass(chosen, Enum):
