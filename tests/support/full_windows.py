@@ -80,6 +80,6 @@ async def ask(session: Session, prompt: str) -> None:
             return
         newest = session.state.transcript[-1]
         assert isinstance(newest, AnswerEntry) and newest.error is not None
-        assert newest.error.kind is ErrorKind.SERVER_ERROR, newest.error
+        assert newest.error.kind in (ErrorKind.SERVER_ERROR, ErrorKind.NETWORK), newest.error
         session.retry()
     pytest.fail("the server never answered")

@@ -23,7 +23,7 @@ async def test_the_key_runs_the_checks_until_they_are_green(tmp_path: Path, size
         assert session.state.verification.outcome is VerifyOutcome.GREEN
         shown = desk.text("chat")
         assert "Verify: 2 checks, the model mends up to 3 times" in shown
-        assert "Verify, round 2 of 3: make lint.py pass." in shown
+        assert "Verify, round 2 of 3: mend what fails: lint.py." in shown
         assert "Verify: green after 2 rounds, all 2 checks pass." in shown
         assert "patchbay-note" not in shown
         assert not desk.screen.query_one(CheckList).display
