@@ -3,7 +3,8 @@
 VENV      := .venv
 INSTALLED := $(VENV)/.installed
 BIN       := $(VENV)/bin
-TESTS     := -n auto
+# Many tests wait for programs they started: one worker more than there are cores keeps the cores busy.
+TESTS     := -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist worksteal
 
 .PHONY: run test check lint safety soak bench lock clean
 

@@ -83,7 +83,8 @@ def guarded() -> Iterator[RealServer]:
 
 @every_dialect
 async def test_an_answer_streams_and_is_counted(talker: RealServer, dialect: str) -> None:
-    events = await collect(provider(talker, dialect), asking("Say hello.", 16))
+    # Sampled, the first token is sometimes half a letter; over Messages this server then says nothing of its input.
+    events = await collect(provider(talker, dialect), asking("Say hello.", 16, temperature=0.0))
     check_grammar(events)
     assert isinstance(events[-1], ResponseEnd), events[-1]
     assert text_of(events)
