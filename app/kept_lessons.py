@@ -15,7 +15,7 @@ from typing import Any, cast
 from ..providers.capability import ToolCalling
 from ..providers.learnt import Lesson
 from ..providers.probed import ProbedModel
-from .paths import make_private_file
+from .paths import replace_private_file
 
 MOST_LESSONS = 500
 """The oldest go beyond this many."""
@@ -79,6 +79,4 @@ def _rows(file: Path) -> list[dict[str, str]]:
 
 def _write(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     with suppress(OSError):
-        written = make_private_file(file.with_suffix(".new"))
-        written.write_text(json.dumps(rows[-MOST_LESSONS:], indent=1), encoding="utf-8")
-        written.replace(file)
+        replace_private_file(file, json.dumps(rows[-MOST_LESSONS:], indent=1))

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ..providers.base import ModelRef
 from .engine.spent import ModelRecord, model_record, recent_models
-from .paths import make_private_file
+from .paths import replace_private_file
 
 MOST_FAVOURITES = 50
 
@@ -33,9 +33,8 @@ class KeptModels:
         others = tuple(each for each in _read(self._file) if each != ref)
         marked = ref not in self._favourites
         self._favourites = (*others, ref)[-MOST_FAVOURITES:] if marked else others
-        make_private_file(self._file).write_text(
-            json.dumps({"favourites": [str(each) for each in self._favourites]}, indent=1), encoding="utf-8"
-        )
+        kept = {"favourites": [str(each) for each in self._favourites]}
+        replace_private_file(self._file, json.dumps(kept, indent=1))
         return marked
 
     def recents(self) -> tuple[ModelRef, ...]:

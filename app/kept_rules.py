@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import cast
 
-from .paths import make_private_file
+from .paths import replace_private_file
 
 
 class KeptRules:
@@ -29,9 +29,7 @@ class KeptRules:
         if rule in kept:
             return
         kept.append(rule)
-        written = make_private_file(self._file.with_suffix(".new"))
-        written.write_text(json.dumps(rules, indent=1), encoding="utf-8")
-        written.replace(self._file)
+        replace_private_file(self._file, json.dumps(rules, indent=1))
 
     def _all(self) -> dict[str, list[str]]:
         try:

@@ -65,6 +65,20 @@ def make_private_file(file: Path) -> Path:
     return file
 
 
+def replace_private_file(file: Path, text: str, *, sync: bool = False) -> None:
+    """Put a text in place of a file's content, all of it or nothing. Raises OSError; then the file is as it was.
+
+    ``sync`` waits until it is on the disk.
+    """
+    written = make_private_file(file.with_suffix(".new"))
+    with written.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        if sync:
+            stream.flush()
+            os.fsync(stream.fileno())
+    written.replace(file)
+
+
 def _folder(environ: Mapping[str, str], variable: str, fallback: Path) -> Path:
     value = environ.get(variable, "")
     return Path(value) if value.startswith("/") else fallback

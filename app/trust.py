@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import cast
 
 from .folder_config import FolderConfig, is_wide, look_at
-from .paths import make_private_file
+from .paths import replace_private_file
 from .plain_file import read_plain_file
 
 _MAX_FILE_BYTES = 16_000_000
@@ -85,12 +85,7 @@ class TrustFile:
         if record is not None:
             records[root] = record
         rows = {str(path): {"trusted": each.trusted, "files": dict(each.files)} for path, each in records.items()}
-        written = make_private_file(self._file.with_suffix(".new"))
-        with written.open("w", encoding="ascii") as stream:
-            json.dump({"version": 1, "folders": rows}, stream, indent=1)
-            stream.flush()
-            os.fsync(stream.fileno())
-        written.replace(self._file)
+        replace_private_file(self._file, json.dumps({"version": 1, "folders": rows}, indent=1), sync=True)
 
 
 class FolderTrust:

@@ -61,7 +61,18 @@ class _Secrets:
     def replace(self, text: str) -> str:
         return text if self._pattern is None else self._pattern.sub(PLACEHOLDER, text)
 
-    def begun(self, text: str) -> int:
+    def settled(self, text: str) -> int:
+        """Where a text may be cut: before it every key is whole, and no key goes across."""
+        start = 0
+        while True:
+            cut = len(text) - self._begun(text[start:])
+            across = () if self._pattern is None else self._pattern.finditer(text, start)
+            key = next((found for found in across if found.start() < cut < found.end()), None)
+            if key is None:
+                return cut
+            start = key.end()
+
+    def _begun(self, text: str) -> int:
         """How many characters at the end of ``text`` may be the beginning of a secret."""
         most = 0
         for value in tuple(self._values):
@@ -102,14 +113,14 @@ class RedactingStream:
 
     def feed(self, chunk: str) -> str:
         """Take the next chunk; return what is certain by now."""
-        text = redact_registered(self._pending + chunk)
-        certain = len(text) - _secrets.begun(text)
-        self._pending = text[certain:]
-        return text[:certain]
+        text = self._pending + chunk
+        cut = _secrets.settled(text)
+        self._pending = text[cut:]
+        return redact_registered(text[:cut])
 
     def flush(self) -> str:
         """The input is over; return the rest."""
-        rest, self._pending = self._pending, ""
+        rest, self._pending = redact_registered(self._pending), ""
         return rest
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .events import FileSeen
+from .opening import opened_parent, read_file
 from .text_file import displayable
 
 _LARGEST = 20_000_000
@@ -43,7 +44,9 @@ class Freshness:
             last = self._digests.get(path)
             if last is not None and last[0] == signature:
                 return last[1]
-            digest = "too large" if found.st_size > _LARGEST else hashlib.sha256(file.read_bytes()).hexdigest()
+            with opened_parent(file) as parent:  # a pipe that took the file's place must not be waited for
+                data = read_file(parent, file.name, _LARGEST)
+            digest = "too large" if data is None else hashlib.sha256(data).hexdigest()
         except (OSError, ValueError):
             return ""
         self._digests[path] = signature, digest

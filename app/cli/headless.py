@@ -34,8 +34,8 @@ async def run_prompt(
     """Send a prompt (None: ask again) and wait for the end of its turn; returns the report and the exit code.
 
     What was ``gathered`` for the prompt goes along. Approval questions are answered with ``decision``; a request that
-    would pass a budget ends the turn. Ctrl+C and
-    SIGTERM cancel the turn in an orderly way: what arrived is kept, tools are killed, the history stays valid.
+    would pass a budget ends the turn. Ctrl+C and SIGTERM cancel it in an orderly way: what arrived is kept, tools are
+    killed, the history stays valid.
     """
     report = RunReport()
     detach = [session.bus.attach(sink) for sink in (report, *sinks, _answer_with(session, decision))]
@@ -58,29 +58,16 @@ async def run_checks(
 ) -> int:
     """Verify once and wait for its end; returns 128 and the number of the signal that ended it, else 0.
 
-    Questions about a check itself are answered with ``checks`` (never loud ones), all others with no.
+    Questions about a check itself are answered with ``checks`` (never loud ones), all others with no; a request that
+    would pass a budget ends it.
     """
-    detach = [session.bus.attach(sink) for sink in (*sinks, _answer_checks(session, checks))]
+    detach = [session.bus.attach(sink) for sink in (*sinks, _answer_with(session, checks, of_checks=True))]
     with _cancelled_by_signals(session) as received:
         session.verify(rounds)
         await session.wait_idle()
     for each in detach:
         each()
     return 128 + received[0] if received else 0
-
-
-def _answer_checks(session: "Session", decision: Decision) -> Callable[[Stamped], None]:
-    def answer(stamped: Stamped) -> None:
-        match stamped.event:
-            case ToolActivity(turn_id=turn_id, event=ApprovalRequested(approval_id=approval_id, confirm=confirm)):
-                is_check = not turn_id and not confirm  # what a model wants belongs to a turn
-                given = decision if is_check else Decision.DENY
-                comment = _NOBODY if given is Decision.DENY else ""
-                asyncio.get_running_loop().call_soon(session.resolve, approval_id, given, comment)
-            case _:
-                pass
-
-    return answer
 
 
 def to_json(value: Any) -> str:
@@ -95,13 +82,17 @@ def configuration_error(message: str) -> dict[str, Any]:
     return RunReport().summary("") | {"session_id": None, "error": error}
 
 
-def _answer_with(session: "Session", decision: Decision) -> Callable[[Stamped], None]:
+def _answer_with(session: "Session", decision: Decision, *, of_checks: bool = False) -> Callable[[Stamped], None]:
+    """Answers in place of a person. ``of_checks``: the decision is only about checks, and about none that is loud."""
+
     def answer(stamped: Stamped) -> None:
         match stamped.event:
-            case ToolActivity(event=ApprovalRequested(approval_id=approval_id)):
-                comment = _NOBODY if decision is Decision.DENY else ""
+            case ToolActivity(turn_id=turn_id, event=ApprovalRequested(approval_id=approval_id, confirm=confirm)):
+                # What a model wants belongs to a turn.
+                given = Decision.DENY if of_checks and (turn_id or confirm) else decision
+                comment = _NOBODY if given is Decision.DENY else ""
                 # The asker begins to wait right after it has published the question: answer in the next round.
-                asyncio.get_running_loop().call_soon(session.resolve, approval_id, decision, comment)
+                asyncio.get_running_loop().call_soon(session.resolve, approval_id, given, comment)
             case BudgetReached(level=BudgetLevel.ASK | BudgetLevel.PAUSE):
                 asyncio.get_running_loop().call_soon(session.answer_budget, BudgetChoice.STOP)
             case _:

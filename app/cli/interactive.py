@@ -12,16 +12,14 @@ from ...providers.demo import DEMO_PROMPT
 from ...tools.events import Decision
 from ..engine.database import DatabaseError
 from ..paths import find_paths
-from ..settings import Settings, SettingsError, load_settings
-from ..trust import trust_of
+from ..settings import Settings, SettingsError
 from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 from .headless import run_prompt
-from .prepared import Prepared
+from .prepared import Prepared, prepare
 from .progress import Progress
 from .run import final_line
 from .sessions import folder_of
-from .trust import home_of
 
 MAKE_RUN = "PATCHBAY_MAKE_RUN"
 """Set by ``make run`` alone: without a terminal it plays the demo, so that a fresh clone shows something."""
@@ -42,8 +40,8 @@ def interactive_command(options: argparse.Namespace) -> int:
         and (home := folder_of(find_paths(os.environ).database, options.session)) is not None
     ):
         folder = home  # a session is worked on where it began, wherever it is asked for
-    prepare = partial(_prepared, options)
-    prepared = prepare(folder)
+    prepare_in = partial(prepare, options)
+    prepared = prepare_in(folder)
     wish = Wish(
         folder=folder,
         model=options.model,
@@ -56,34 +54,15 @@ def interactive_command(options: argparse.Namespace) -> int:
         max_cost=options.max_cost,
     )
     try:
-        return _show(wish, prepared, prepare) if has_terminal else _play_demo(prepared.settings, folder)
+        return _show(wish, prepared, prepare_in) if has_terminal else _play_demo(prepared.settings, folder)
     except DatabaseError as error:
         raise SettingsError(str(error)) from None
 
 
-def _prepared(options: argparse.Namespace, folder: Path) -> Prepared:
-    """What holds in a folder: how far it is trusted, and its settings. Raises ``SettingsError``."""
-    trust = trust_of(
-        folder, home=home_of(os.environ), state_folder=find_paths(os.environ).state_folder, once=options.trust
-    )
-
-    def read_settings() -> Settings:
-        trusted = trust.standing.counts and trust.config
-        return load_settings(
-            folder,
-            environ=os.environ,
-            overrides={"mode": options.mode},
-            trusted=trusted,
-            config_file=options.config,
-        )
-
-    return Prepared(trust=trust, read_settings=read_settings)
-
-
-def _show(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
+def _show(wish: Wish, prepared: Prepared, prepare_in: Callable[[Path], Prepared]) -> int:
     from .screen import run_screen  # brings Textual with it: nothing without a terminal may load it
 
-    return run_screen(wish, prepared, prepare)
+    return run_screen(wish, prepared, prepare_in)
 
 
 def _play_demo(settings: Settings, folder: Path) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +13,13 @@ from ..engine.codec import encode
 from ..engine.database import DatabaseError
 from ..engine.events import NOT_JOURNALLED, Stamped
 from ..instructions import withheld_names
-from ..paths import find_paths
-from ..settings import SettingsError, load_settings
-from ..trust import trust_of
+from ..settings import SettingsError
 from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 from .headless import configuration_error, run_prompt, to_json
+from .prepared import prepare
 from .progress import Progress
 from .report import RunReport
-from .trust import home_of
 
 if TYPE_CHECKING:
     from ..engine.session import Session
@@ -34,20 +31,7 @@ def run_command(options: argparse.Namespace) -> int:
     folder = Path.cwd()
     try:
         prompt = _prompt(options.prompt)
-        trust = trust_of(
-            folder,
-            home=home_of(os.environ),
-            state_folder=find_paths(os.environ).state_folder,
-            once=options.trust,
-            person=False,
-        )
-        settings = load_settings(
-            folder,
-            environ=os.environ,
-            overrides={"step_limit": options.max_steps, "mode": options.mode},
-            trusted=trust.standing.counts and trust.config,
-            config_file=options.config,
-        )
+        prepared = prepare(options, folder, person=False, step_limit=options.max_steps)
         wish = Wish(
             folder=folder,
             model=options.model,
@@ -55,10 +39,10 @@ def run_command(options: argparse.Namespace) -> int:
             session=options.session,
             allow=tuple(options.allow),
             record=options.record,
-            trust=trust,
+            trust=prepared.trust,
             max_cost=options.max_cost,
         )
-        return asyncio.run(_run(open_runtime(settings, wish), prompt, output))
+        return asyncio.run(_run(open_runtime(prepared.settings, wish), prompt, output))
     except (SettingsError, DatabaseError) as error:
         return _refuse(str(error), output)
 

@@ -28,8 +28,8 @@ def run_screen(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepare
     return asyncio.run(_run(wish, prepared, prepare))
 
 
-async def _run(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
-    settings = prepared.settings
+async def _run(asked: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
+    settings, wish = prepared.settings, asked
     while True:
         runtime = open_runtime(settings, wish)
         try:
@@ -47,7 +47,7 @@ async def _run(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepare
                 if not _same_folder(wish, ending):
                     prepared = prepare(Path(ending.folder))
                     settings = prepared.settings
-                wish = _other(wish, prepared, ending)
+                wish = _other(asked, prepared, ending)
             case _:
                 return ExitCode.OK
 
@@ -56,16 +56,17 @@ def _same_folder(wish: Wish, opening: OpenSession) -> bool:
     return not wish.demo and Path(opening.folder).resolve() == wish.folder.resolve()
 
 
-def _other(wish: Wish, prepared: Prepared, opening: OpenSession) -> Wish:
-    """The wish for another session: its own model, or for a new one the model in use."""
+def _other(asked: Wish, prepared: Prepared, opening: OpenSession) -> Wish:
+    """The wish for another session: its own model and budget, or for a new one the model in use and what was asked."""
     return replace(
-        wish,
+        asked,
         folder=Path(opening.folder),
         model=opening.model,
         resume=False,
         session=opening.session_id,
         demo=False,
         trust=prepared.trust,
+        max_cost=None if opening.session_id else asked.max_cost,
     )
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,15 +12,14 @@ from ...tools.safe_text import reveal, safe_line, safe_text
 from ..engine.database import DatabaseError
 from ..engine.events import Stamped
 from ..engine.verify_events import Check, CheckFinished, CheckStarted, VerifyEnded, VerifyOutcome, VerifyStarted
-from ..paths import find_paths
-from ..settings import Settings, SettingsError, load_settings
-from ..trust import FolderTrust, trust_of
+from ..settings import Settings, SettingsError
+from ..trust import FolderTrust
 from .arguments import ExitCode
 from .checking import verify_rules
 from .compose import Runtime, Wish, open_runtime
 from .headless import run_checks, to_json
+from .prepared import prepare
 from .progress import Progress
-from .trust import home_of
 
 _CODES = {
     VerifyOutcome.GREEN: 0,
@@ -39,26 +37,14 @@ _CODES = {
 def verify_command(options: argparse.Namespace) -> int:
     """Verify the current folder and return the exit code (``arguments.VERIFY_CODES``). Raises ``SettingsError``."""
     folder = Path.cwd()
-    trust = trust_of(
-        folder,
-        home=home_of(os.environ),
-        state_folder=find_paths(os.environ).state_folder,
-        once=options.trust,
-        person=False,
-    )
-    settings = load_settings(
-        folder,
-        environ=os.environ,
-        overrides={"mode": options.mode},
-        trusted=trust.standing.counts and trust.config,
-        config_file=options.config,
-    )
+    prepared = prepare(options, folder, person=False)
+    settings = prepared.settings
     for warning in settings.warnings:
         sys.stderr.write(f"   note: {safe_line(redact_registered(warning))}\n")
     if options.list:
         return _list(verify_rules(settings, folder).find(), as_json=options.json)
     try:
-        return _verify(settings, trust, options)
+        return _verify(settings, prepared.trust, options)
     except DatabaseError as error:
         raise SettingsError(str(error)) from None
 
@@ -77,6 +63,7 @@ def _verify(settings: Settings, trust: FolderTrust, options: argparse.Namespace)
         allow=tuple(options.allow),
         record=options.record,
         trust=trust,
+        max_cost=options.max_cost,
     )
     rounds = settings.verify.rounds if options.rounds is None else options.rounds
     return asyncio.run(_run(open_runtime(settings, wish), rounds, decision, as_json=options.json))

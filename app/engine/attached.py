@@ -106,7 +106,7 @@ def with_instructions(rules: str, files: Sequence[InstructionFile], window: int 
     for file in reversed(files):
         text = file.text if len(file.text) <= left else file.text[:left] + _CUT.format(left=len(file.text) - left)
         left = max(0, left - len(file.text))
-        texts.append(_tagged("instructions", {"path": file.path}, text))
+        texts.append(tagged("instructions", {"path": file.path}, text))
     return "\n\n".join([rules, PREFACE, *reversed(texts)]) if texts else rules
 
 
@@ -115,18 +115,19 @@ def _blocks(attachment: Attachment) -> tuple[UserBlock, ...]:
     match attachment.kind:
         case AttachmentKind.FILE:
             lines = {"lines": _range(attachment)[1:]} if attachment.first_line is not None else {}
-            return (TextBlock(text=_tagged("file", {"path": source, **lines}, text)),)
+            return (TextBlock(text=tagged("file", {"path": source, **lines}, text)),)
         case AttachmentKind.FOLDER:
-            return (TextBlock(text=_tagged("folder", {"path": source}, text)),)
+            return (TextBlock(text=tagged("folder", {"path": source}, text)),)
         case AttachmentKind.COMMAND:
             note = "The user ran this command themself:\n"
-            return (TextBlock(text=note + _tagged("command", {"line": source}, text)),)
+            return (TextBlock(text=note + tagged("command", {"line": source}, text)),)
         case AttachmentKind.IMAGE:
             image = ImageBlock(media_type=attachment.media_type, data_base64=attachment.data_base64)
             return (TextBlock(text=f'<image path="{_attribute(source)}"/>'), image)
 
 
-def _tagged(tag: str, attributes: dict[str, str], text: str) -> str:
+def tagged(tag: str, attributes: dict[str, str], text: str) -> str:
+    """A text between tags; nothing in it can end them."""
     said = "".join(f' {name}="{_attribute(value)}"' for name, value in attributes.items())
     body = re.sub(rf"<(?=\s*/\s*{tag}\b)", "&lt;", text, flags=re.IGNORECASE).rstrip("\n")
     return f"<{tag}{said}>\n{body}\n</{tag}>"

@@ -7,7 +7,6 @@ before each request of a turn (first ones, steps, retries, failovers) and, when 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 
@@ -49,14 +48,6 @@ class BudgetStop(Exception):
     def __init__(self, reached: BudgetReached) -> None:
         super().__init__(in_words(reached))
         self.reached = reached
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admitted:
-    """The request may go to this model, whose answer may have so many tokens (None: as many as it likes)."""
-
-    model: ModelInfo
-    most_output: int | None = None
 
 
 def spent(state: SessionState, scope: BudgetScope) -> Decimal:
@@ -129,9 +120,9 @@ def _unknown(state: SessionState, model: ModelInfo, turn: str) -> BudgetReached 
 
 def pending(state: SessionState, cost_of: CostOf, *, now: float) -> Decimal:
     """What an open answer and calls beside the conversation may still cost, in USD."""
-    calls = [(call.ref, call.estimated_input_tokens) for call in state.side_calls]
+    calls = [(call.ref, call.weight or call.estimated_input_tokens) for call in state.side_calls]
     if state.answer is not None:
-        calls.append((state.answer.ref, state.answer.estimated_input_tokens))
+        calls.append((state.answer.ref, state.answer.weight or state.answer.estimated_input_tokens))
     known = {model.ref: model for status in state.providers for model in status.models}
     if state.model is not None:
         known[state.model.ref] = state.model
@@ -175,13 +166,13 @@ class BudgetGate:
         budget = self._state.budget
         return bool(budget.limits) or budget.request is not None
 
-    async def admit(self, model: ModelInfo, estimated: Callable[[], int]) -> Admitted:
+    async def admit(self, model: ModelInfo, estimated: Callable[[], int]) -> int | None:
         """Wait until the next request fits, whatever model it goes to then. Raises ``BudgetStop``.
 
         ``estimated`` says how many tokens it has.
         """
         if not self.active:
-            return Admitted(model=model)
+            return None
         tokens = estimated()
         while True:
             await self.refresh()
@@ -191,7 +182,7 @@ class BudgetGate:
             reached = verdict(state, model, plan, pending=coming)
             if reached is None:
                 self._name_uncounted(model, plan)
-                return Admitted(model=model, most_output=self._room(model, plan, coming))
+                return self._room(model, plan, coming)
             if await self._ask(reached) is BudgetChoice.STOP:
                 raise BudgetStop(reached)
             model = self._state.model or model

@@ -278,6 +278,8 @@ class SideCallStarted:
     estimated_input_tokens: int
     turn_id: str = ""
     """The turn it happens in; empty between turns."""
+    weight: int = 0
+    """What its tokens were estimated from (``token_estimate``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

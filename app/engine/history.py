@@ -16,7 +16,7 @@ from ...providers.messages import (
     UserBlock,
     UserMessage,
 )
-from .attached import attached_blocks
+from .attached import attached_blocks, tagged
 from .sent import sent
 from .state import (
     AnswerEntry,
@@ -51,12 +51,8 @@ def history(state: SessionState) -> tuple[Message, ...]:
     notes: list[str] = []
     for position in chosen.positions:
         match state.transcript[position]:
-            case PromptEntry(by_program=True) as entry:
-                messages.append(UserMessage(blocks=(*before, *_notes([*notes, entry.note, entry.text]))))
-                notes, before = [], ()
             case PromptEntry() as entry:
-                blocks = (*_notes([*notes, entry.note]), *attached(entry, shortened), TextBlock(text=entry.text))
-                messages.append(UserMessage(blocks=(*before, *blocks)))
+                messages.append(UserMessage(blocks=(*before, *_prompt(entry, notes, shortened))))
                 notes, before = [], ()
             case NoticeEntry(note=note) if note:
                 notes.append(note)
@@ -75,10 +71,19 @@ def history(state: SessionState) -> tuple[Message, ...]:
 
 def summary_text(summary: str) -> str:
     """The summary of the older part as the model reads it: not the person's words."""
-    return (
-        "<patchbay-summary>\nFrom the program, not from the user: the older part of this conversation did not fit your"
-        f" context window. This stands for it.\n\n{summary}\n</patchbay-summary>\n"
+    said = (
+        "From the program, not from the user: the older part of this conversation did not fit your context window."
+        f" This stands for it.\n\n{summary}"
     )
+    return tagged("patchbay-summary", {}, said) + "\n"
+
+
+def _prompt(entry: PromptEntry, notes: list[str], shortened: Mapping[str, int]) -> tuple[UserBlock, ...]:
+    """What the program has to say, what goes along, and the words; those of the program are no block of their own."""
+    along = attached(entry, shortened)
+    if entry.by_program:
+        return (*_notes([*notes, entry.note, entry.text]), *along)
+    return (*_notes([*notes, entry.note]), *along, TextBlock(text=entry.text))
 
 
 def attached(entry: PromptEntry, shortened: Mapping[str, int]) -> tuple[UserBlock, ...]:
@@ -103,7 +108,7 @@ def _notes(notes: list[str]) -> tuple[TextBlock, ...]:
     said = "\n".join(note for note in notes if note)
     if not said:
         return ()
-    return (TextBlock(text=f"<patchbay-note>\nFrom the program, not from the user: {said}\n</patchbay-note>\n"),)
+    return (TextBlock(text=tagged("patchbay-note", {}, f"From the program, not from the user: {said}") + "\n"),)
 
 
 def answer_messages(entry: AnswerEntry, runs: Mapping[str, ToolRun], shortened: Mapping[str, int]) -> list[Message]:

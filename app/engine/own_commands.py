@@ -56,7 +56,8 @@ class OwnCommands:
         self._task = asyncio.create_task(self._to_its_end(run_id, command), name="own command")
 
         def done(task: "asyncio.Task[None]") -> None:
-            if task.cancelled():  # before its first step: nothing ran
+            runs = any(run.run_id == run_id for run in self._bus.store.state.active_runs)
+            if task.cancelled() and runs:  # before its first step: nothing ran
                 self._publish(not_finished(run_id, Outcome.CANCELLED, "Stopped before it began."))
             ended()
 

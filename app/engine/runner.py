@@ -263,10 +263,10 @@ class TurnRunner:
             terminal = await self._respond(turn_id, request_id, model, refused)
             if not isinstance(terminal, ResponseError) or self._shown(request_id) or refused:
                 return request_id, model, terminal
-            if terminal.kind is ErrorKind.CONTEXT_OVERFLOW and await self._room.after_overflow(turn_id, model):
-                continue
             wait_s = recovery.wait_s(terminal, attempt)
-            if wait_s is not None:
+            if terminal.kind is ErrorKind.CONTEXT_OVERFLOW and await self._room.after_overflow(turn_id, model):
+                pass  # it fits now: the same attempt
+            elif wait_s is not None:
                 await self._wait(turn_id, request_id, terminal, attempt + 1, wait_s)
                 attempt += 1
             elif (other := recovery.fallback(terminal, tried)) is not None:
@@ -282,25 +282,24 @@ class TurnRunner:
     async def _ready(self, turn_id: str, model: ModelInfo) -> tuple[ModelInfo, str]:
         """The model the next request goes to, with room in its window and within the budgets; and why not to send it.
 
-        Room comes first, because what it costs counts; a model chosen when a budget paused needs room of its own.
+        Room comes first, because what it costs counts. A model that was chosen meanwhile needs room of its own.
         Raises ``BudgetStop``.
         """
         while True:
             refused = await self._room.before_request(turn_id, model)
-            admitted = model if refused else await self._admitted(model)
-            if admitted.ref == model.ref:
-                return admitted, refused
-            model = admitted
+            if not refused:
+                await self._admit(model)
+            now = self._state.model or model
+            if now.ref == model.ref:
+                return now, refused
+            model = now
 
-    async def _admitted(self, model: ModelInfo) -> ModelInfo:
-        """The model the next request may go to, within the budgets. Raises ``BudgetStop``."""
+    async def _admit(self, model: ModelInfo) -> None:
+        """Wait until the budgets allow the next request, to whatever model it goes then. Raises ``BudgetStop``."""
         gate = self._wiring.budget
-        if gate is None or not gate.active:
-            self._most_output = None
-            return model
-        admitted = await gate.admit(model, lambda: request_weight(self.look_ahead(model, "")[0]))
-        self._most_output = admitted.most_output
-        return admitted.model
+        self._most_output = None
+        if gate is not None and gate.active:
+            self._most_output = await gate.admit(model, lambda: request_weight(self.look_ahead(model, "")[0]))
 
     def _shown(self, request_id: str) -> bool:
         answer = _answer(self._state, request_id)

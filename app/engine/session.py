@@ -89,6 +89,8 @@ class Session:
         self._questions: dict[str, asyncio.Future[ApprovalResolved]] = {}
         self._turn: asyncio.Task[TurnOutcome] | None = None
         self._closing = False
+        self._held = self.state.queued
+        """Prompts that wait since an earlier run: nothing sends them but the person."""
         self.checkpoints = parts.checkpoints
         self._own = OwnCommands(bus, parts.run_own, self._durable)
         self._restoring = Restoring(bus, parts.checkpoints, self._durable)
@@ -163,12 +165,8 @@ class Session:
             return "A command of yours is running: wait for its end, or stop it (Esc)."
         if self.busy:
             return "A turn is running: wait for its end, or stop it (Esc), before you run a command."
-        self._own.start(command, private=private, ended=self._own_ended)
+        self._own.start(command, private=private, ended=self._send_what_waits)
         return ""
-
-    def _own_ended(self) -> None:
-        if self.state.queued and not self._closing and not self.busy:
-            self._start()
 
     def retry(self) -> bool:
         """Ask for the missing or broken answer again, and send what waits. False when there is nothing to do (yet)."""
@@ -212,8 +210,7 @@ class Session:
             return "A turn runs, and makes room by itself when it must: wait for its end, or stop it (Esc)."
         if self.state.model is None:
             return "No model is selected."
-        self._turn = asyncio.create_task(self._runner.compact(focus), name="compact")
-        self._turn.add_done_callback(self._ended)
+        self._start(self._runner.compact(focus))
         return ""
 
     async def look_at_files(self) -> None:
@@ -329,12 +326,10 @@ class Session:
         if self.busy:
             work.close()
             return "A turn runs: stop it first (Esc), or wait for its end."
-        waited = self.state.queued  # since an earlier run: nothing is sent before the person says so
         try:
             return await self._restoring.run(work)
         finally:
-            if self.state.queued != waited and not self._closing and not self.busy:
-                self._start()
+            self._send_what_waits()
 
     def notice(self, message: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
         """Put a notice where it happened in the conversation; it is not sent to a model."""
@@ -359,14 +354,16 @@ class Session:
         await self._durable()
 
     def _start(self, work: Coroutine[None, None, TurnOutcome] | None = None) -> None:
-        self._turn = asyncio.create_task(self._prompted_turn() if work is None else work, name="turn")
+        if work is None:
+            self._held, work = (), self._prompted_turn()
+        self._turn = asyncio.create_task(work, name="turn")
         self._turn.add_done_callback(self._ended)
 
     async def _prompted_turn(self) -> TurnOutcome:
         """A turn for the person; when it changed files and that is wished for, the checks follow."""
-        before = self.state.revisions.files
+        before = self.state.files
         outcome = await self._runner.run()
-        changed = self.state.revisions.files != before
+        changed = self.state.files is not before
         if outcome is TurnOutcome.DONE and changed and self._verifier.rules.auto:
             return await self._verify(None)
         return outcome
@@ -389,7 +386,12 @@ class Session:
             report("the turn broke off", error)
             self.notice(f"The turn broke off inside Patchbay: {type(error).__name__}: {error}", NoticeLevel.ERROR)
             return
-        if self.state.queued and not self._closing:
+        self._send_what_waits()
+
+    def _send_what_waits(self) -> None:
+        """Start a turn for prompts that were sent while something ran."""
+        fresh = any(entry not in self._held for entry in self.state.queued)
+        if fresh and not self._closing and not self.busy:
             self._start()
 
     async def _ask(self, question: ApprovalRequested) -> ApprovalResolved:

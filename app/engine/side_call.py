@@ -80,6 +80,7 @@ async def side_call(
         purpose=purpose,
         ref=model.ref,
         estimated_input_tokens=calibration(bus.store.state, model.ref).tokens(weight),
+        weight=weight,
         turn_id=turn_id,
     )
     bus.publish(started)

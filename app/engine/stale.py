@@ -46,12 +46,12 @@ def _known(state: SessionState, files: Iterable[tuple[str, str]]) -> SessionStat
 
 
 def went_stale(state: SessionState, event: FilesWentStale) -> SessionState:
-    """The state after a look at the disk. A prompt that has no answer yet takes the news along."""
+    """The state after a look at the disk. A prompt that was not sent yet takes the news along."""
     news = tuple(path for path in event.paths if path not in state.stale_files)
     waiting = tuple(path for path in state.untold_stale if path in event.paths)
     untold = (*waiting, *(path for path in news if path not in waiting))
     transcript = state.transcript
-    at = _unanswered(transcript)
+    at = None if state.answer is not None else _unanswered(transcript)
     entry = None if at is None else transcript[at]
     if untold and at is not None and isinstance(entry, PromptEntry):
         note = "\n".join(filter(None, (entry.note, stale_note(untold))))
