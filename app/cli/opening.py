@@ -12,7 +12,7 @@ from ..engine.database import DatabaseUnwritable, Opened, latest_session, open_d
 from ..engine.events import NoticeLevel, NoticePosted, SessionStarted
 from ..engine.ids import new_id
 from ..engine.recorder import Recorder
-from ..engine.session import repair
+from ..engine.repair import repair
 from ..engine.session_lock import SessionLock
 from ..engine.snapshots import load_session
 from ..engine.state import SessionState

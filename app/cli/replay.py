@@ -31,8 +31,8 @@ from ...tools.toolbox import LocalToolbox
 from ..engine.budget_events import BudgetScope
 from ..engine.bus import MessageBus
 from ..engine.events import ProviderActivity, SessionStarted, Stamped, TurnOutcome
+from ..engine.handoff import Prepared
 from ..engine.ids import new_id
-from ..engine.runner import Prepared
 from ..engine.session import Parts, Session
 from ..engine.state import SessionState
 from ..engine.store import SessionStore

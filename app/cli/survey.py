@@ -19,7 +19,7 @@ from ...providers.exchanges import ExchangeLog
 from ...providers.probed import Probed
 from ...providers.redact import redact
 from ...tools.safe_text import safe_text
-from ..engine.runner import Directory
+from ..engine.wiring import Directory
 from ..kept_catalogue import refreshed_file
 from ..kept_lessons import PROBES_FILE, KeptProbes
 from ..paths import Paths, find_paths

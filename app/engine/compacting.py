@@ -20,12 +20,13 @@ from .history import cut_middle
 from .ledger import CostOf
 from .recovery import in_words
 from .reduce_compaction import compacted
+from .request_builder import BuiltRequest
 from .sent import newest_compaction, sent
 from .side_call import side_call
 from .state import AnswerEntry, CompactionEntry, Entry, PromptEntry, SessionState
 from .token_estimate import messages_weight, request_weight, text_weight
 
-Build = Callable[[SessionState, ModelInfo], ChatRequest]
+Build = Callable[[SessionState, ModelInfo], BuiltRequest]
 """The next request of a state, as it would be sent to a model."""
 
 PASSES = 3
@@ -126,7 +127,7 @@ class MakingRoom:
 
     def tokens(self, state: SessionState, model: ModelInfo) -> int:
         """About how many input tokens the next request of a state has."""
-        return calibration(state, model.ref).tokens(request_weight(self._build(state, model)))
+        return self._build(state, model).tokens
 
     async def _make_room(
         self, turn_id: str, model: ModelInfo, cause: CompactionCause, *, target: int | None, focus: str = ""
@@ -149,7 +150,7 @@ class MakingRoom:
         """The mildest cut that reaches the aim, with a digest for its summary; else the one that saves most."""
         state = self._state
         known = calibration(state, this.model.ref)
-        fixed = known.rate * request_weight(replace(self._build(state, this.model), messages=()))
+        fixed = known.rate * request_weight(replace(self._build(state, this.model).request, messages=()))
         free = max(0.0, this.aim - fixed)
         best: _Chosen | None = None
         first = 0 if this.cause is CompactionCause.ASKED else passes_in_vain(state)
@@ -270,7 +271,7 @@ class MakingRoom:
     def _too_big(self, model: ModelInfo, window: int | None) -> str:
         """What does not fit, and what helps."""
         known = calibration(self._state, model.ref)
-        request = self._build(self._state, model)
+        request = self._build(self._state, model).request
         fixed = round(known.rate * request_weight(replace(request, messages=())))
         rest = round(known.rate * messages_weight(request.messages))
         size = "its window" if window is None else f"its window of {window:,} tokens"

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ...providers.base import ModelInfo
-from ...providers.messages import ChatRequest, Effort
+from ...providers.messages import Effort
 from .attached import IMAGES_LEFT_OUT
 from .budget import pending, verdict
 from .budget_events import BudgetReached
 from .events import AttachmentKind
 from .forecast import Forecast, forecast
 from .ledger import CostOf
+from .request_builder import BuiltRequest
 from .state import PromptEntry, SessionState
-from .token_estimate import request_weight
 
-Build = Callable[[ModelInfo, str], tuple[ChatRequest, tuple[str, ...]]]
-"""The next request as a model of a dialect would get it, and what its history lost on the way there, in words."""
+Build = Callable[[ModelInfo, str], BuiltRequest]
+"""The next request as a model of a dialect would get it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +58,18 @@ def preview(
 
     ``rate`` is how its server counts (see ``forecast``).
     """
-    request, changes = build(model, dialect)
-    size = request_weight(request)
-    plan = forecast(state, model, size, cost_of, now=now, dialect=dialect, rate=rate)
-    present, known = None, changes
+    built = build(model, dialect)
+    plan = forecast(state, model, built.weight, cost_of, now=now, dialect=dialect, rate=rate)
+    present, known = None, built.changes
     if state.model is not None and state.model.ref != model.ref:
-        same, known = build(state.model, state.dialect)
-        present = forecast(state, state.model, request_weight(same), cost_of, now=now)
+        same = build(state.model, state.dialect)
+        present, known = forecast(state, state.model, same.weight, cost_of, now=now), same.changes
     coming = pending(state, cost_of, now=now) if state.budget.limits else Decimal(0)
     return Preview(
         model=model,
         plan=plan,
         now=present,
-        lost=(*_lost(state, model), *(change for change in changes if change not in known and not _of_images(change))),
+        lost=(*_lost(state, model), *(each for each in built.changes if each not in known and not _of_images(each))),
         over=verdict(state, model, plan, pending=coming),
     )
 

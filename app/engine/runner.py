@@ -6,31 +6,22 @@ history is valid for the next request: every call that is kept has exactly one r
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import replace
 
-from ...providers.base import ModelInfo, ModelRef, Provider, ProviderConfigError
+from ...providers.base import ModelInfo, Provider, ProviderConfigError
 from ...providers.events import (
     ErrorKind,
-    InvalidArguments,
     ResponseEnd,
     ResponseError,
     ResponseEvent,
     StopReason,
     TerminalEvent,
 )
-from ...providers.messages import ChatRequest, Message, ToolSpec
-from ...tools.base import Checkpoints, Toolbox
-from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
-from .attached import as_seen, with_instructions
-from .budget import BudgetGate, BudgetStop, least
+from ...tools.events import Outcome
+from .budget import BudgetStop, least
 from .bus import MessageBus
-from .closing import closing_events, not_finished
-from .compacting import Compacting, MakingRoom
-from .context import calibration, output_limit, wanted_output
+from .closing import closing_events
+from .compacting import MakingRoom
 from .events import (
     FilesWentStale,
     ModelSelected,
@@ -40,88 +31,18 @@ from .events import (
     ProviderActivity,
     RequestStarted,
     RetryScheduled,
-    ToolActivity,
     TurnEnded,
     TurnOutcome,
     TurnStarted,
 )
-from .history import history, paused
 from .ids import new_id
-from .ledger import CostOf, priced
-from .no_checkpoints import NoCheckpoints
-from .recovery import NoRecovery, Recovery, in_words
-from .slimming import offered, rules_for
-from .state import AnswerEntry, PromptEntry, SessionState, ToolCallPart
-from .system_prompt import RULES, mode_note, surroundings
-from .token_estimate import request_weight
+from .ledger import priced
+from .recovery import in_words
+from .request_builder import BuiltRequest, RequestBuilder
+from .state import AnswerEntry, PromptEntry, SessionState
+from .tool_calls import ToolCaller, tool_calls
+from .wiring import Wiring
 from .worker import read_stream
-
-BYTES_PER_TOKEN = 3
-"""Cautious: used to keep one tool result under a quarter of the model's window."""
-
-
-class Directory(Protocol):
-    """Where the runner finds the provider of a model."""
-
-    def provider(self, ref: ModelRef) -> Provider:
-        """The provider, ready to stream. Raises ``ProviderConfigError`` with cause and fix."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A history made valid for its target, and what was changed, in words."""
-
-    messages: tuple[Message, ...]
-    changes: tuple[str, ...]
-
-
-class Prepare(Protocol):
-    """Hand-off: rewrites a history for a target."""
-
-    def __call__(self, messages: tuple[Message, ...], ref: ModelRef, dialect: str, *, continuation: bool) -> Prepared:
-        """The history made valid. ``continuation``: the model paused its own turn and goes on with it.
-
-        Raises ``ProviderConfigError`` when the target's rules can never be met.
-        """
-        ...
-
-
-Approve = Callable[[ApprovalRequested], Awaitable[ApprovalResolved]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wiring:
-    """What the composition root plugs into a session."""
-
-    directory: Directory
-    toolbox: Toolbox
-    prepare: Prepare
-    cost_of: CostOf
-    approve: Approve
-    durable: Callable[[], Awaitable[None]]
-    """Waits until everything published so far is on disk."""
-    step_limit: int = 50
-    recovery: Recovery = field(default_factory=NoRecovery)
-    checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
-    compacting: Compacting = field(default_factory=Compacting)
-    stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
-    """Which of these files (paths with the digests the model knows) are not like that on disk."""
-    budget: BudgetGate | None = None
-    """What every request passes before it is sent; None where there are no budgets."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """A whole call of an answer, and where it belongs."""
-
-    turn_id: str
-    request_id: str
-    part: ToolCallPart
-
-    def ended(self, outcome: Outcome, content: str) -> ToolRunFinished:
-        """The end of a call that was not run, or not to its end."""
-        return not_finished(self.part.run_id, outcome, content)
 
 
 class TurnRunner:
@@ -132,20 +53,13 @@ class TurnRunner:
         self._wiring = wiring
         self._told: tuple[str, ...] = ()
         self._pause: asyncio.Task[None] | None = None
-        self._most_output: int | None = None
-        self._last_built: tuple[SessionState, ModelInfo, tuple[ChatRequest, tuple[str, ...], str]] | None = None
-        self._tools = tuple(
-            ToolSpec(name=tool.name, description=tool.description, parameters=tool.parameters)
-            for tool in wiring.toolbox.schemas()
-        )
-        self._room = MakingRoom(
-            bus,
-            lambda ref: wiring.directory.provider(ref),
-            wiring.cost_of,
-            lambda state, model: self._built(state, model)[0],
-            wiring.compacting,
-        )
         self._slim = ""
+        self._most_output: int | None = None
+        self.requests = RequestBuilder(bus, wiring.toolbox, wiring.prepare)
+        """What is sent next; for whoever weighs it beforehand, too."""
+        self._caller = ToolCaller(bus, wiring.toolbox, wiring.approve, wiring.durable)
+        provider_of = wiring.directory.provider
+        self._room = MakingRoom(bus, provider_of, wiring.cost_of, self.requests.of, wiring.compacting)
 
     @property
     def _state(self) -> SessionState:
@@ -197,10 +111,6 @@ class TurnRunner:
         if paths != self._state.stale_files:
             self._bus.publish(FilesWentStale(paths=paths))
 
-    def next_request(self, model: ModelInfo) -> ChatRequest:
-        """The request as it would be sent now, for whoever weighs it."""
-        return self._built(self._state, model)[0]
-
     async def _steps(self, turn_id: str) -> TurnOutcome:
         for _ in range(self._wiring.step_limit):
             self._deliver_queued()
@@ -233,9 +143,9 @@ class TurnRunner:
         if isinstance(terminal, ResponseError):
             await self._wiring.durable()
             return TurnOutcome.FAILED
-        calls = self._calls(turn_id, request_id)
+        calls = tool_calls(turn_id, _answer(self._state, request_id))
         if calls:
-            await self._run_calls(calls, model)
+            await self._caller.run(calls, model)
             return None
         if terminal.stop_reason is StopReason.PAUSE_TURN:
             return None
@@ -286,6 +196,8 @@ class TurnRunner:
         Raises ``BudgetStop``.
         """
         while True:
+            # What a long conversation says is weighed once, and that takes longer than a screen can wait.
+            await asyncio.to_thread(self.requests.of, self._state, model)
             refused = await self._room.before_request(turn_id, model)
             if not refused:
                 await self._admit(model)
@@ -299,7 +211,7 @@ class TurnRunner:
         gate = self._wiring.budget
         self._most_output = None
         if gate is not None and gate.active:
-            self._most_output = await gate.admit(model, lambda: request_weight(self.look_ahead(model, "")[0]))
+            self._most_output = await gate.admit(model, lambda: self.requests.next(model).weight)
 
     def _shown(self, request_id: str) -> bool:
         answer = _answer(self._state, request_id)
@@ -341,16 +253,15 @@ class TurnRunner:
 
         ``refused`` says why it is not made at all.
         """
-        request, provider, problem = self._request(model)
-        weight = request_weight(request)
+        built, provider, problem = self._request(model)
         self._bus.publish(
             RequestStarted(
                 turn_id=turn_id,
                 request_id=request_id,
                 ref=model.ref,
                 dialect=self._state.dialect,
-                estimated_input_tokens=calibration(self._state, model.ref).tokens(weight),
-                weight=weight,
+                estimated_input_tokens=built.tokens,
+                weight=built.weight,
             )
         )
 
@@ -364,7 +275,7 @@ class TurnRunner:
                 publish(terminal)
             else:
                 await self._wiring.durable()  # a process that dies from here on leaves a call to be priced
-                terminal = await read_stream(provider, request, publish)
+                terminal = await read_stream(provider, built.request, publish)
         except asyncio.CancelledError:
             publish(ResponseEnd(stop_reason=StopReason.CANCELLED))
             self._price(request_id, model)
@@ -374,126 +285,27 @@ class TurnRunner:
             await self._wiring.durable()
         return terminal
 
-    def look_ahead(self, model: ModelInfo, dialect: str) -> tuple[ChatRequest, tuple[str, ...]]:
-        """The next request as that model would get it, and what of the history it would not. Nothing is said or sent.
-
-        ``dialect`` is that of its provider, empty for the one that is selected. May be called from a thread.
-        """
-        state = replace(self._state, dialect=dialect) if dialect else self._state
-        request, changes, _ = self._built(state, model)
-        return request, changes
-
-    def _request(self, model: ModelInfo) -> tuple[ChatRequest, Provider | None, str]:
+    def _request(self, model: ModelInfo) -> tuple[BuiltRequest, Provider | None, str]:
         """The request, and the provider or the problem that keeps it from being used. Says what was changed for it."""
         provider, problem = None, ""
         try:
             provider = self._wiring.directory.provider(model.ref)
         except ProviderConfigError as error:
             problem = str(error)
-        request, changes, unfit = self._built(self._state, model)
-        request = replace(request, max_tokens=least(request.max_tokens, self._most_output))
-        if changes and changes != self._told:
-            self._bus.publish(NoticePosted(message="; ".join(changes)))
-        self._told = changes
-        slim = offered(self._tools, model.context_window).said
-        if slim and slim != self._slim:
-            self._bus.publish(NoticePosted(message=slim, level=NoticeLevel.WARNING))
-        self._slim = slim
-        return request, None if unfit else provider, problem or unfit
-
-    def _built(self, state: SessionState, model: ModelInfo) -> tuple[ChatRequest, tuple[str, ...], str]:
-        """The next request of a state, what was changed in its history, and why it cannot be sent.
-
-        Window, budget and sending ask for the same one after the other: it is built once.
-        """
-        last = self._last_built
-        if last is None or last[0] is not state or last[1] != model:
-            last = self._last_built = (state, model, self._build(state, model))
-        return last[2]
-
-    def _build(self, state: SessionState, model: ModelInfo) -> tuple[ChatRequest, tuple[str, ...], str]:
-        messages, changes, unfit = history(state), (), ""
-        window = model.context_window
-        try:
-            prepared = self._wiring.prepare(messages, model.ref, state.dialect, continuation=paused(state))
-            messages, left_out = as_seen(prepared.messages, state, model)
-            changes = (*prepared.changes, *left_out)
-        except ProviderConfigError as error:
-            unfit = str(error)
-        request = ChatRequest(
-            model=model.ref.model,
-            messages=messages,
-            system=with_instructions(rules_for(RULES, window), state.instructions, window),
-            system_tail=surroundings(Path(state.folder), date.fromtimestamp(self._bus.now)) + mode_note(state.mode),
-            tools=offered(self._tools, window).tools,
-            effort=state.effort,
-            thinks=model.thinking,
-            context_window=window,
-        )
-        known = calibration(state, model.ref)
-        tokens = known.tokens(request_weight(request))
-        limit = output_limit(model, wanted_output(model), tokens, counted=known.counted)
-        return replace(request, max_tokens=limit), changes, unfit
+        built = self.requests.of(self._state, model)
+        if built.changes and built.changes != self._told:
+            self._bus.publish(NoticePosted(message="; ".join(built.changes)))
+        if built.slim and built.slim != self._slim:
+            self._bus.publish(NoticePosted(message=built.slim, level=NoticeLevel.WARNING))
+        self._told, self._slim = built.changes, built.slim
+        limit = least(built.request.max_tokens, self._most_output)
+        built = replace(built, request=replace(built.request, max_tokens=limit))
+        return built, None if built.unfit else provider, problem or built.unfit
 
     def _price(self, request_id: str, model: ModelInfo) -> None:
         answer = _answer(self._state, request_id)
         if answer is not None:
             self._bus.publish(priced(answer, model, self._wiring.cost_of, ended_at=self._bus.now))
-
-    def _calls(self, turn_id: str, request_id: str) -> tuple["_Call", ...]:
-        answer = _answer(self._state, request_id)
-        parts = answer.parts if answer is not None else ()
-        return tuple(
-            _Call(turn_id, request_id, part)
-            for part in parts
-            if isinstance(part, ToolCallPart) and part.arguments is not None
-        )
-
-    async def _run_calls(self, calls: tuple["_Call", ...], model: ModelInfo) -> None:
-        """Run the calls in order. A prompt that arrives meanwhile is delivered after the current one."""
-        for position, call in enumerate(calls):
-            if position and self._state.queued:
-                self._publish(call, call.ended(Outcome.CANCELLED, "Not run: the user sent a new message first."))
-                continue
-            try:
-                finished = await self._run_call(call, model)
-            except asyncio.CancelledError:
-                for each in calls[position:]:
-                    self._publish(each, each.ended(Outcome.CANCELLED, "Cancelled by the user."))
-                raise
-            self._publish(call, finished)
-            await self._wiring.durable()
-
-    async def _run_call(self, call: "_Call", model: ModelInfo) -> ToolRunFinished:
-        part = call.part
-        if isinstance(part.arguments, InvalidArguments) or part.arguments is None:
-            reason = "they are missing" if part.arguments is None else part.arguments.reason
-            content = (
-                f"Not run: the arguments of {part.name} are no JSON object ({reason}). Send the call again, whole."
-            )
-            return call.ended(Outcome.ERROR, content)
-
-        async def approve(question: ApprovalRequested) -> ApprovalResolved:
-            self._publish(call, question)
-            answer = await self._wiring.approve(question)
-            self._publish(call, answer)
-            await self._wiring.durable()
-            return answer
-
-        known: dict[str, Any] = dict(part.arguments)
-        return await self._wiring.toolbox.run(
-            run_id=part.run_id,
-            name=part.name,
-            arguments=known,
-            emit=lambda event: self._publish(call, event),
-            approve=approve,
-            max_result_bytes=None if model.context_window is None else model.context_window // 4 * BYTES_PER_TOKEN,
-        )
-
-    def _publish(self, call: "_Call", event: ToolEvent) -> None:
-        self._bus.publish(
-            ToolActivity(turn_id=call.turn_id, request_id=call.request_id, part_index=call.part.index, event=event)
-        )
 
     def _settle(self, turn_id: str) -> None:
         """Whatever an ending left open is closed, so that the next request is valid."""

@@ -1,20 +1,18 @@
 """A session: the facade of the user interfaces. Intents go in as plain calls, everything comes out of the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from ...providers.base import ModelInfo
-from ...providers.events import ErrorKind, ResponseError
 from ...providers.messages import ChatRequest, Effort
 from ...tools.base import Checkpoints, Mode, Toolbox, UndoUnit
 from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkAnswer, ToolEvent
 from .budget import BudgetGate, ReadSpending
 from .budget_events import BudgetChoice, BudgetScope, BudgetSet
 from .bus import MessageBus
-from .closing import dead_tools
 from .compacting import Compacting
 from .defects import report
 from .events import (
@@ -30,25 +28,24 @@ from .events import (
     PromptQueued,
     PromptSubmitted,
     PromptsWithdrawn,
-    ProviderActivity,
     ReviewVerdict,
     ToolActivity,
-    TurnEnded,
     TurnOutcome,
 )
+from .handoff import Prepare
 from .history import needs_answer
 from .ids import new_id
-from .ledger import CostOf, priced
+from .ledger import CostOf
 from .no_checkpoints import NoCheckpoints
 from .own_commands import OwnCommands, RunOwn
 from .preview import Preview, preview
 from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
-from .runner import Directory, Prepare, TurnRunner, Wiring
-from .side_call import unfinished_side_calls
+from .runner import TurnRunner
 from .state import PromptEntry, SessionState
 from .verify import Verifier, VerifyRules
-from .verify_events import VerifyEnded, VerifyOutcome
+from .verify_events import VerifyOutcome
+from .wiring import Directory, Stale, Wiring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +69,7 @@ class Parts:
     """The project's checks."""
     compacting: Compacting = field(default_factory=Compacting)
     """When room is made in the model's window."""
-    stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
-    """Which of these files (paths with the digests the model knows) are not like that on disk."""
+    stale: Stale | None = None
     read_spending: ReadSpending | None = None
     """What other sessions spent, for budgets of days and months; None where there is no ledger."""
 
@@ -220,7 +216,7 @@ class Session:
     def next_request(self) -> ChatRequest | None:
         """The request as it would be sent now; None without a model."""
         model = self.state.model
-        return None if model is None else self._runner.next_request(model)
+        return None if model is None else self._runner.requests.next(model).request
 
     def select_model(self, model: ModelInfo, dialect: str) -> None:
         """Let another model answer from the next request on, also in mid-turn."""
@@ -242,7 +238,7 @@ class Session:
 
         ``rate`` is how many tokens its server counted elsewhere for one that was estimated.
         """
-        build, now = self._runner.look_ahead, self.bus.now
+        build, now = self._runner.requests.next, self.bus.now
         return preview(self.state, model, dialect, build=build, cost_of=self._cost_of, now=now, rate=rate)
 
     def select_effort(self, effort: Effort) -> None:
@@ -405,47 +401,3 @@ class Session:
 
 async def _at_once() -> None:
     """Nothing to wait for: the session lives in memory only."""
-
-
-def repair(bus: MessageBus, cost_of: CostOf) -> bool:
-    """End what was in flight when the process of a resumed session died; True when something was.
-
-    A tool that was running may have run: its result says so. A response that was arriving keeps what came and gets
-    the ledger row it lacks, estimated. The next request is valid.
-    """
-    state = bus.store.state
-    answer = state.answer
-    models = () if state.model is None else (state.model,)
-    for row in unfinished_side_calls(state, models, cost_of, now=bus.now):
-        bus.publish(row)
-    if (checking := state.verification) is not None and checking.outcome is None:
-        message = "Patchbay ended while the project's checks ran. Run /verify again."
-        interrupted = VerifyOutcome.INTERRUPTED
-        bus.publish(
-            VerifyEnded(verify_id=checking.verify_id, outcome=interrupted, rounds=checking.round, message=message)
-        )
-    turn_id = state.turn_id or (answer.turn_id if answer else None)
-    if turn_id is None and not state.active_runs:
-        return False
-    end = ResponseError(
-        kind=ErrorKind.NETWORK,
-        message="Patchbay ended while this answer was arriving. What came is kept.",
-        retryable=True,
-    )
-    own_only = turn_id is None and not any(run.request_id for run in state.active_runs)
-    if answer is not None:
-        bus.publish(ProviderActivity(turn_id=answer.turn_id, request_id=answer.request_id, event=end))
-    for event in dead_tools(state):
-        bus.publish(event)
-    if own_only:  # a command of the person's own: no turn was broken off
-        return True
-    if answer is not None:
-        # Another model may have been chosen while this one answered: its price is not the price of this call.
-        chosen = state.model
-        model = chosen if chosen is not None and chosen.ref == answer.ref else ModelInfo(ref=answer.ref)
-        bus.publish(priced(replace(answer, error=end), model, cost_of, ended_at=bus.now))
-    bus.publish(TurnEnded(turn_id=turn_id or "", outcome=TurnOutcome.INTERRUPTED))
-    if answer is None:
-        message = "The last run ended in mid-turn. What was done is kept; retry to go on."
-        bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
-    return True

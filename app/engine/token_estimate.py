@@ -36,9 +36,9 @@ CALL_WEIGHT = 16
 """The JSON around a call's name and arguments."""
 
 _PIECE = re.compile(r"[A-Za-z]{1,7}|[0-9]|[^\x00-\x7f]|[^\sA-Za-z0-9]{1,2}|\n+|[ \t]{2,}")
-_WHOLE = 120_000
+_WHOLE = 30_000
 """Longer texts are judged by samples: nothing here may hold up the screen."""
-_SAMPLE = 20_000
+_SAMPLE = 10_000
 _KEPT = 20_000
 _known: dict[tuple[int, int], int] = {}
 """Weights of texts seen, by length and hash: a conversation is weighed again with each request."""

@@ -13,7 +13,7 @@ from patchbay.app.engine.codec import decode_stamped
 from patchbay.app.engine.database import connect, load_events
 from patchbay.app.engine.events import CallPriced, PromptSubmitted, RequestStarted, SideCallStarted, Stamped
 from patchbay.app.engine.history import history
-from patchbay.app.engine.session import repair
+from patchbay.app.engine.repair import repair
 from patchbay.app.engine.snapshots import load_session
 from patchbay.app.engine.state import AnswerEntry, Phase, Revisions, SessionState, ToolCallPart
 from patchbay.app.engine.store import SessionStore

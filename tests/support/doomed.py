@@ -24,7 +24,7 @@ from patchbay.app.cli.opening import open_journal
 from patchbay.app.engine import fault_points, snapshotter
 from patchbay.app.engine.codec import encode
 from patchbay.app.engine.events import CallPriced, CallPurpose, PromptQueued, PromptSubmitted, Stamped, ToolActivity
-from patchbay.app.engine.runner import Prepared
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.side_call import side_call
 from patchbay.app.paths import find_paths

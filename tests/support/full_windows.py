@@ -7,7 +7,7 @@ import pytest
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import RequestStarted, SessionStarted, TurnOutcome
-from patchbay.app.engine.runner import Prepared
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import AnswerEntry, SessionState
 from patchbay.app.engine.store import SessionStore

@@ -8,8 +8,8 @@ from typing import Any
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import SessionEvent, SessionStarted, Stamped
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.own_commands import RunOwn
-from patchbay.app.engine.runner import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore

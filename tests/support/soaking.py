@@ -26,9 +26,9 @@ from patchbay.app.engine.events import (
     Stamped,
     TurnOutcome,
 )
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.history import history
 from patchbay.app.engine.recorder import Recorder
-from patchbay.app.engine.runner import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import AnswerEntry, SessionState, TextPart, ThinkingPart
 from patchbay.app.engine.store import SessionStore

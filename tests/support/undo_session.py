@@ -6,9 +6,10 @@ from typing import Any
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.database import connect, load_events
 from patchbay.app.engine.events import SessionStarted
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.recorder import Recorder
-from patchbay.app.engine.runner import Prepared
-from patchbay.app.engine.session import Parts, Session, repair
+from patchbay.app.engine.repair import repair
+from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, tool_call

@@ -7,7 +7,7 @@ from pathlib import Path
 from patchbay.app.checks import configured_checks
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import SessionStarted
-from patchbay.app.engine.runner import Prepared
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore

@@ -11,7 +11,7 @@ from patchbay.app.cli.opening import open_journal
 from patchbay.app.cli.retention import Retention
 from patchbay.app.cli.session_shelf import SessionShelf
 from patchbay.app.engine.events import PromptSubmitted
-from patchbay.app.engine.runner import Prepared
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import PromptEntry
 from patchbay.app.paths import find_paths
@@ -23,7 +23,7 @@ import asyncio, os, sys
 from patchbay.app.cli.opening import open_journal
 from patchbay.app.cli.retention import Retention
 from patchbay.app.cli.session_shelf import SessionShelf
-from patchbay.app.engine.runner import Prepared
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.paths import find_paths
 from patchbay.providers.events import ResponseStart, TextDelta, TextStart

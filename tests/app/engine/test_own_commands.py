@@ -4,7 +4,7 @@ from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.codec import decode_stamped, encode
 from patchbay.app.engine.events import AttachmentKind, CommandStarted, Rewound, TurnEnded
 from patchbay.app.engine.history import history
-from patchbay.app.engine.session import repair
+from patchbay.app.engine.repair import repair
 from patchbay.app.engine.state import CommandEntry, Phase, PromptEntry, SessionState
 from patchbay.app.engine.store import SessionStore
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text

@@ -23,7 +23,7 @@ from patchbay.app.engine.events import (
 )
 from patchbay.app.engine.history import history
 from patchbay.app.engine.recorder import Recorder
-from patchbay.app.engine.session import repair
+from patchbay.app.engine.repair import repair
 from patchbay.app.engine.state import AnswerEntry, SessionState
 from patchbay.app.engine.store import SessionStore
 from patchbay.providers.base import ModelRef

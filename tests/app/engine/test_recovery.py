@@ -16,8 +16,8 @@ from patchbay.app.engine.events import (
     Stamped,
     TurnOutcome,
 )
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.reducer import reduce
-from patchbay.app.engine.runner import Prepared
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import AnswerEntry, NoticeEntry, Phase, SessionState, SwitchEntry
 from patchbay.app.engine.store import SessionStore

@@ -7,7 +7,7 @@ import pytest
 
 from patchbay.app.engine.codec import decode_stamped, encode
 from patchbay.app.engine.events import NoticePosted, PromptSubmitted, ToolActivity, TurnOutcome
-from patchbay.app.engine.session import repair
+from patchbay.app.engine.repair import repair
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
 from patchbay.app.engine.verify import Verifier
