@@ -23,7 +23,7 @@ from patchbay.app.engine.history import history
 from patchbay.app.engine.reducer import reduce
 from patchbay.app.engine.state import AnswerEntry, CompactionEntry, PromptEntry, SessionState
 from patchbay.app.engine.token_estimate import request_weight
-from patchbay.providers.base import FREE
+from patchbay.providers.base import FREE, ModelInfo
 from patchbay.providers.events import ErrorKind, StopReason
 from patchbay.providers.messages import (
     AssistantMessage,
@@ -126,6 +126,25 @@ async def test_a_conversation_of_several_windows_goes_on_by_summaries():
     assert sum(isinstance(entry, PromptEntry) for entry in session.state.transcript) == 14
     rows = [row for row in recording.of(CallPriced) if row.purpose is CallPurpose.COMPACTION]
     assert len(rows) == len(compactions) and all(row.usage.input_tokens == 50 for row in rows)
+
+
+async def test_a_model_chosen_while_room_is_made_gets_the_next_request_with_room_of_its_own():
+    server, chosen = Server(2000), list[ModelInfo]()
+
+    def summary(_request):
+        if not chosen:
+            chosen.append(replace(model("fake", "narrow", window=1200), price=FREE))
+            session.select_model(chosen[0], "scripted")
+        return answer(text(SUMMARY), usage(50, 20), end())
+
+    server.summary = summary
+    session, recording, provider = session_with(server)
+    prompts = iter(range(40))
+    while not chosen:
+        await ask(session, f"prompt {next(prompts)}. {LONG}")
+    assert provider.requests[-1].model == "narrow"
+    assert request_weight(provider.requests[-1]) <= 1200 * 0.85
+    assert recording.of(Compacted)[-1].after_tokens <= 1200 * 0.85
 
 
 async def test_the_next_summary_carries_on_the_one_before():

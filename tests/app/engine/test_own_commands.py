@@ -2,14 +2,24 @@ import asyncio
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.codec import decode_stamped, encode
-from patchbay.app.engine.events import AttachmentKind, CommandStarted, Rewound, TurnEnded
+from patchbay.app.engine.events import (
+    AttachmentKind,
+    CommandStarted,
+    PromptQueued,
+    PromptSubmitted,
+    Rewound,
+    ToolActivity,
+    TurnEnded,
+)
+from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.history import history
 from patchbay.app.engine.repair import repair
+from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.state import CommandEntry, Phase, PromptEntry, SessionState
 from patchbay.app.engine.store import SessionStore
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text
 from patchbay.tools.events import Outcome, ToolOutputDelta, ToolRunFinished
-from support.sessions import cost_of, make_session, until
+from support.sessions import FakeToolbox, Providers, cost_of, make_session, until
 
 
 class Shell:
@@ -65,6 +75,17 @@ async def test_its_output_goes_along_with_the_next_prompt_and_with_no_other():
     assert told.text == "1 failed\n[exit 1]"
     assert prompts(session)[1].attachments == ()
     assert "1 failed" in provider.requests[0].messages[0].blocks[0].text
+
+
+async def test_its_output_goes_along_with_a_prompt_of_the_program_too():
+    session, _, _ = a_session(Shell("1 failed\n"))
+    session.run_command("make test", private=False)
+    await ended(session)
+    session.bus.publish(PromptSubmitted(prompt_id="p", text="The checks failed.", by_program=True))
+    (message,) = history(session.state)
+    program, command = (block.text for block in message.blocks)
+    assert "The checks failed." in program
+    assert program.startswith("<patchbay-note>") and "1 failed" in command
 
 
 async def test_a_private_one_is_shown_and_no_model_hears_of_it():
@@ -130,6 +151,47 @@ async def test_cancelled_before_its_first_step_nothing_stays_open():
     await ended(session)
     await until(lambda: session.state.active_runs == ())
     assert session.state.runs[0].outcome is Outcome.CANCELLED
+
+
+async def test_cancelled_after_its_end_it_ends_once():
+    held = asyncio.Event()
+
+    async def never_durable():
+        await held.wait()
+
+    provider = ScriptedProvider("fake", [])
+    session, recording = make_session(provider, run_own=Shell(), durable=never_durable)
+    session.run_command("make", private=False)
+    await until(lambda: session.state.runs != () and session.state.active_runs == ())
+    session.cancel()
+    held.set()
+    await ended(session)
+    ends = [each for each in recording.of(ToolActivity) if isinstance(each.event, ToolRunFinished)]
+    assert [each.event.outcome for each in ends] == [Outcome.OK]
+
+
+async def test_a_prompt_that_waits_since_an_earlier_run_is_not_sent_at_its_end():
+    earlier, _, provider = a_session(Shell(), answers=2)
+    earlier.bus.publish(PromptQueued(prompt_id="old", text="from before"))
+    parts = Parts(
+        directory=Providers(provider),
+        toolbox=FakeToolbox(),
+        prepare=lambda messages, ref, dialect, *, continuation: Prepared(messages=messages, changes=()),
+        cost_of=cost_of,
+        run_own=Shell(),
+    )
+    session = Session(earlier.bus, parts)
+    session.run_command("make", private=False)
+    await ended(session)
+    assert [entry.text for entry in session.state.queued] == ["from before"]
+    assert session.compact() == ""
+    await session.wait_idle()
+    assert [entry.text for entry in session.state.queued] == ["from before"]
+    assert provider.requests == []
+    session.run_command("make", private=False)
+    session.submit("and this")  # a new prompt takes along what waited
+    await until(lambda: session.state.queued == () and not session.busy)
+    assert [entry.text for entry in prompts(session)] == ["from before", "and this"]
 
 
 async def test_closing_ends_it():

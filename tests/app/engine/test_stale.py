@@ -1,5 +1,6 @@
 """Files in the context that something else changes."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from patchbay.app.engine.events import Attachment, AttachmentKind, FilesWentStal
 from patchbay.app.engine.state import PromptEntry
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, tool_call
 from patchbay.tools.freshness import Freshness, file_seen
-from support.sessions import FakeToolbox, make_session
+from support.sessions import FakeToolbox, make_session, until
 
 
 def reading(folder: Path):
@@ -86,6 +87,32 @@ async def test_a_change_found_between_prompts_waits_for_the_next_and_a_mention_s
     session.submit("here it is", (anew,))
     await session.wait_idle()
     assert session.state.stale_files == session.state.untold_stale == ()
+
+
+async def test_a_change_found_while_a_prompt_is_answered_waits_for_the_next(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one")
+    gate = asyncio.Event()
+
+    async def held(_request):
+        for event in answer(text("so far"), end()):
+            yield event
+            await gate.wait()
+
+    steps = (answer(tool_call("c", "read", {"path": "a.txt"}), end()), held, answer(text("ok"), end()))
+    session, _ = session_in(tmp_path, *steps)
+    session.submit("look")
+    await until(lambda: len(session.state.runs) == 1 and session.state.answer is not None)
+    (tmp_path / "a.txt").write_text("other")
+    await session.look_at_files()
+    assert session.state.untold_stale == ("a.txt",)
+    (sent,) = [entry for entry in session.state.transcript if isinstance(entry, PromptEntry)]
+    assert not sent.note  # it was sent without it
+    gate.set()
+    await session.wait_idle()
+    session.submit("and now?")
+    await session.wait_idle()
+    assert "a.txt" in session.state.transcript[-2].note
+    assert session.state.untold_stale == ()
 
 
 async def test_a_file_that_was_not_touched_is_not_read_again(tmp_path: Path, monkeypatch) -> None:

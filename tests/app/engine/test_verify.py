@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from patchbay.app.engine.codec import decode_stamped, encode
-from patchbay.app.engine.events import NoticePosted, PromptSubmitted, ToolActivity, TurnOutcome
+from patchbay.app.engine.events import (
+    HunkReviewed,
+    NoticePosted,
+    PromptSubmitted,
+    ReviewVerdict,
+    ToolActivity,
+    TurnOutcome,
+)
 from patchbay.app.engine.repair import repair
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
@@ -257,6 +264,17 @@ async def test_auto_follows_a_turn_that_changed_files(tmp_path: Path) -> None:
     assert ran(recording) == [(0, 0, "passed"), (0, 1, "failed"), (1, 1, "passed"), (1, 0, "passed")]
     session.submit("look")
     await session.wait_idle()
+    assert len(recording.of(VerifyStarted)) == 1
+
+
+async def test_auto_does_not_follow_a_review_of_what_was_changed_before(tmp_path: Path) -> None:
+    session, recording, _ = verify_session(tmp_path, [*MEND_TEST, *MEND_LINT, *idle_turn()], auto=True)
+    session.submit("mend add")
+    await session.wait_idle()
+    session.submit("look")
+    accepted = HunkReviewed(path="calc.py", hunk=0, hunks=1, diff="-a\n+b", verdict=ReviewVerdict.ACCEPTED)
+    assert await session.review(accepted) == ""
+    assert await session.wait_idle() is TurnOutcome.DONE
     assert len(recording.of(VerifyStarted)) == 1
 
 
