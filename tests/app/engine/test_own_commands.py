@@ -163,9 +163,9 @@ async def test_cancelled_after_its_end_it_ends_once():
     session, recording = make_session(provider, run_own=Shell(), durable=never_durable)
     session.run_command("make", private=False)
     await until(lambda: session.state.runs != () and session.state.active_runs == ())
-    session.cancel()
+    assert session.cancel()
     held.set()
-    await ended(session)
+    await session.aclose()
     ends = [each for each in recording.of(ToolActivity) if isinstance(each.event, ToolRunFinished)]
     assert [each.event.outcome for each in ends] == [Outcome.OK]
 

@@ -98,14 +98,17 @@ async def test_a_change_found_while_a_prompt_is_answered_waits_for_the_next(tmp_
             yield event
             await gate.wait()
 
-    steps = (answer(tool_call("c", "read", {"path": "a.txt"}), end()), held, answer(text("ok"), end()))
+    read = answer(tool_call("c", "read", {"path": "a.txt"}), end())
+    steps = (read, answer(text("ok"), end()), held, answer(text("ok"), end()))
     session, _ = session_in(tmp_path, *steps)
     session.submit("look")
-    await until(lambda: len(session.state.runs) == 1 and session.state.answer is not None)
+    await session.wait_idle()
+    session.submit("what is in it?")
+    await until(lambda: session.state.answer is not None)
     (tmp_path / "a.txt").write_text("other")
     await session.look_at_files()
     assert session.state.untold_stale == ("a.txt",)
-    (sent,) = [entry for entry in session.state.transcript if isinstance(entry, PromptEntry)]
+    sent = [entry for entry in session.state.transcript if isinstance(entry, PromptEntry)][-1]
     assert not sent.note  # it was sent without it
     gate.set()
     await session.wait_idle()

@@ -268,12 +268,21 @@ async def test_auto_follows_a_turn_that_changed_files(tmp_path: Path) -> None:
 
 
 async def test_auto_does_not_follow_a_review_of_what_was_changed_before(tmp_path: Path) -> None:
-    session, recording, _ = verify_session(tmp_path, [*MEND_TEST, *MEND_LINT, *idle_turn()], auto=True)
+    gate = asyncio.Event()
+
+    async def held(_request):
+        for event in idle_turn()[0]:
+            yield event
+            await gate.wait()
+
+    session, recording, _ = verify_session(tmp_path, [*MEND_TEST, *MEND_LINT, held], auto=True)
     session.submit("mend add")
     await session.wait_idle()
     session.submit("look")
+    await until(lambda: session.state.answer is not None)
     accepted = HunkReviewed(path="calc.py", hunk=0, hunks=1, diff="-a\n+b", verdict=ReviewVerdict.ACCEPTED)
     assert await session.review(accepted) == ""
+    gate.set()
     assert await session.wait_idle() is TurnOutcome.DONE
     assert len(recording.of(VerifyStarted)) == 1
 
