@@ -6,16 +6,9 @@ from ...providers.events import Notice, ResponseEnd, ResponseError, TextDelta
 from ...providers.redact import redact_registered
 from ...tools.events import FileChanged, Outcome, ToolRunFinished, ToolRunStarted
 from ...tools.safe_text import safe_line, safe_text
+from ..engine.compaction_events import Compacted
 from ..engine.compaction_words import compaction_line
-from ..engine.events import (
-    Compacted,
-    NoticePosted,
-    PromptSubmitted,
-    ProviderActivity,
-    RequestStarted,
-    Stamped,
-    ToolActivity,
-)
+from ..engine.events import NoticePosted, PromptSubmitted, ProviderActivity, RequestStarted, Stamped, ToolActivity
 
 _SIGNS = {
     Outcome.OK: "ok",

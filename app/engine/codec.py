@@ -20,9 +20,21 @@ from ...providers import base as provider_base
 from ...providers import events as provider_events
 from ...providers.redact import redact_registered
 from ...tools import events as tool_events
+from . import budget_events, compaction_events, review_events, verify_events
 from . import events as session_events
 from .events import Stamped
 
+VOCABULARY = (
+    provider_base,
+    provider_events,
+    tool_events,
+    session_events,
+    budget_events,
+    compaction_events,
+    review_events,
+    verify_events,
+)
+"""The modules whose classes stand in journals; a name means one class in all of them."""
 TAG = "$type"
 _PLAIN = "json"
 
@@ -104,7 +116,7 @@ def _defaults(cls: Any) -> tuple[tuple[str, Any], ...]:
 def _classes() -> dict[str, type]:
     """Every dataclass of the vocabulary by name."""
     found: dict[str, type] = {}
-    for module in (provider_base, provider_events, tool_events, session_events):
+    for module in VOCABULARY:
         for name, item in vars(module).items():
             if isinstance(item, type) and dataclasses.is_dataclass(item):
                 found[name] = item

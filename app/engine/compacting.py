@@ -13,9 +13,10 @@ from ...providers.events import ResponseEnd, ResponseError, StopReason
 from ...providers.messages import ChatRequest
 from .bus import MessageBus
 from .compaction import Cut, earlier_summary, entries_weight, passes_in_vain, plan
+from .compaction_events import Compacted, CompactionCause, CompactionMethod
 from .compaction_summary import digest, files_note, in_portions, summary_request, told
 from .context import DEFAULT_COMPACT_AT, SMALLEST_ANSWER, Calibration, calibration, output_limit, room
-from .events import CallPurpose, Compacted, CompactionCause, CompactionMethod, NoticeLevel, NoticePosted
+from .events import CallPurpose, NoticeLevel, NoticePosted
 from .history import cut_middle
 from .ledger import CostOf
 from .recovery import in_words

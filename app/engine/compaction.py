@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ...providers.events import StopReason
 from ...providers.messages import TextBlock
-from .events import CompactionCause, Shortened
+from .compaction_events import CompactionCause, Shortened
 from .history import answer_messages, attached
 from .sent import entry_id, newest_compaction, sent
 from .state import AnswerEntry, CompactionEntry, Entry, PromptEntry, SessionState, ToolCallPart, ToolRun

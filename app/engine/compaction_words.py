@@ -1,6 +1,6 @@
 """A compaction in words, for the chat, the progress of a run and exports."""
 
-from .events import Compacted, CompactionCause, CompactionMethod
+from .compaction_events import Compacted, CompactionCause, CompactionMethod
 
 _CAUSES = {
     CompactionCause.THRESHOLD: "the window was nearly full",

@@ -16,7 +16,8 @@ from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import FileFate, RestoreKind, ToolEvent
 from .budget_events import BudgetAnswered, BudgetReached, BudgetRules, BudgetSet, SpendingRead
-from .verify_events import Check as Check  # the codec looks every class up here
+from .compaction_events import Compacted
+from .review_events import HunkReviewed
 from .verify_events import CheckFinished, CheckStarted, VerifyEnded, VerifyStarted
 
 
@@ -88,33 +89,6 @@ class ModeSelected:
 
     mode: Mode
     protection: str = ""
-
-
-class ReviewVerdict(StrEnum):
-    """What a person says of a hunk of a finished change."""
-
-    ACCEPTED = "accepted"
-    REVERTED = "reverted"
-    """It was taken back on disk."""
-    COMMENTED = "commented"
-    """It stays, with a word to the model."""
-    CLEARED = "cleared"
-    """What was said of it before no longer holds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HunkReviewed:
-    """A person looked at one hunk of a finished change. The model hears of it with the next prompt."""
-
-    path: str
-    hunk: int
-    """Which hunk of that file's diff it was, from 0."""
-    hunks: int
-    """How many the diff had."""
-    diff: str
-    """The hunk's lines with their signs, context included: what tells it from others when numbers move."""
-    verdict: ReviewVerdict
-    comment: str = ""
 
 
 class AttachmentKind(StrEnum):
@@ -355,57 +329,6 @@ class Rewound:
     """A ``FilesRestored`` follows."""
     changed: tuple[str, ...] = ()
     """Without ``files``: paths that were changed since that prompt, and stay so."""
-
-
-class CompactionMethod(StrEnum):
-    """Who wrote what stands for the older part of a conversation."""
-
-    MODEL = "model"
-    DIGEST = "digest"
-    """The program: prompts, files, commands and last words, without a model."""
-
-
-class CompactionCause(StrEnum):
-    """Why room was made."""
-
-    THRESHOLD = "threshold"
-    """The next request would have come near the end of the window."""
-    OVERFLOW = "overflow"
-    """The server said that the request did not fit."""
-    ASKED = "asked"
-    """The person asked for it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shortened:
-    """A long text of the kept part of which the model gets only the beginning and the end."""
-
-    subject: str
-    """The id of a tool run, or of a prompt with ``/`` and the number of its attachment."""
-    characters: int
-    """How many are kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compacted:
-    """From the next request on a summary stands for the older part of the conversation. The journal keeps it all."""
-
-    summary: str
-    method: CompactionMethod
-    cause: CompactionCause
-    kept_from: str
-    """The prompt or request id of the first entry that is still sent as it was; empty when none is."""
-    kept_prompts: tuple[str, ...] = ()
-    """Prompts before that one that stay too: those that are being worked on."""
-    shortened: tuple[Shortened, ...] = ()
-    before_tokens: int = 0
-    after_tokens: int = 0
-    """Estimates of the next request's input, without and with it."""
-    focus: str = ""
-    """What the person wanted kept in mind."""
-    why_digest: str = ""
-    """Why the model did not write the summary, in a few words."""
-    turn_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

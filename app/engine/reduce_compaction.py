@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...providers.events import ErrorKind
-from .events import Compacted, CompactionCause
+from .compaction_events import Compacted, CompactionCause
 from .sent import newest_compaction, position_of
 from .state import AnswerEntry, CompactionEntry, Entry, SessionState
 

@@ -6,15 +6,14 @@ from typing import assert_never
 from ...providers.events import Usage
 from .budget_events import BudgetAnswered, BudgetReached, BudgetRules, BudgetSet, SpendingRead
 from .budget_state import after_event, turn_over, with_cost
+from .compaction_events import Compacted
 from .events import (
     CallPriced,
     CommandStarted,
-    Compacted,
     CostSource,
     EffortSelected,
     FilesRestored,
     FilesWentStale,
-    HunkReviewed,
     InstructionsLoaded,
     ModelSelected,
     ModeSelected,
@@ -45,6 +44,7 @@ from .reduce_compaction import compacted
 from .reduce_restore import put_back
 from .reduce_tools import reduce_tool
 from .reduce_verify import verify_moved
+from .review_events import HunkReviewed
 from .reviews import review_note, reviewed
 from .stale import attached, stale_note, went_stale
 from .state import (

@@ -6,7 +6,8 @@ has not been told; the prompt then carries it as a note. Pure.
 
 from dataclasses import replace
 
-from .events import HunkReviewed, NoticeLevel, ReviewVerdict
+from .events import NoticeLevel
+from .review_events import HunkReviewed, ReviewVerdict
 from .state import NoticeEntry, SessionState
 
 NOTED_CHARACTERS = 6000

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .events import Compacted
+from .compaction_events import Compacted
 from .state import AnswerEntry, CompactionEntry, Entry, PromptEntry
 
 

@@ -18,7 +18,6 @@ from .defects import report
 from .events import (
     Attachment,
     EffortSelected,
-    HunkReviewed,
     InstructionFile,
     InstructionsLoaded,
     ModelSelected,
@@ -28,7 +27,6 @@ from .events import (
     PromptQueued,
     PromptSubmitted,
     PromptsWithdrawn,
-    ReviewVerdict,
     ToolActivity,
     TurnOutcome,
 )
@@ -41,6 +39,7 @@ from .own_commands import OwnCommands, RunOwn
 from .preview import Preview, preview
 from .recovery import NoRecovery, Recovery
 from .restoring import Restoring
+from .review_events import HunkReviewed, ReviewVerdict
 from .runner import TurnRunner
 from .state import PromptEntry, SessionState
 from .verify import Verifier, VerifyRules

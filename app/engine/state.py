@@ -17,16 +17,9 @@ from ...providers.messages import Effort
 from ...tools.base import Mode
 from ...tools.events import ApprovalRequested, Outcome, TodoItem
 from .budget_state import BudgetState
-from .events import (
-    Attachment,
-    Compacted,
-    Cost,
-    HunkReviewed,
-    InstructionFile,
-    NoticeLevel,
-    RetryScheduled,
-    SideCallStarted,
-)
+from .compaction_events import Compacted
+from .events import Attachment, Cost, InstructionFile, NoticeLevel, RetryScheduled, SideCallStarted
+from .review_events import HunkReviewed
 from .verify_events import Check, CheckOutcome, VerifyOutcome
 
 

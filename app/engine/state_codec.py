@@ -16,14 +16,12 @@ from enum import Enum
 from typing import Any, Protocol, TypeAlias, cast
 
 from ...providers import base as provider_base
-from ...providers import events as provider_events
 from ...providers import messages as provider_messages
 from ...providers.redact import redact_registered
 from ...tools import base as tool_base
-from ...tools import events as tool_events
-from . import budget_events, budget_state, verify_events
-from . import events as session_events
+from . import budget_state
 from . import state as session_state
+from .codec import VOCABULARY
 from .kept_text import KeptRun, KeptText, Shelf, content_name
 from .state import SessionState, StreamText, ToolRun
 
@@ -296,9 +294,7 @@ def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 def _layouts() -> dict[int, _Layout]:
     """Every class a state may hold, numbered in the order of their names."""
     found: dict[str, Any] = {}
-    foreign = (provider_base, provider_events, provider_messages, tool_base, tool_events)
-    own = (session_events, budget_events, budget_state, verify_events, session_state)
-    for module in (*foreign, *own):
+    for module in (*VOCABULARY, provider_messages, tool_base, budget_state, session_state):
         for name, item in vars(module).items():
             if isinstance(item, type) and (dataclasses.is_dataclass(item) or issubclass(item, Enum)):
                 found[name] = item

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from patchbay.app.engine.compaction_events import Compacted
 from patchbay.app.engine.compaction_words import compaction_line
-from patchbay.app.engine.events import Compacted, NoticePosted, TurnOutcome
+from patchbay.app.engine.events import NoticePosted, TurnOutcome
 from patchbay.app.engine.state import AnswerEntry
 from patchbay.providers.events import ErrorKind
 from support.full_windows import PROSE, ask, counts, session_on

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from patchbay.app.engine.compaction_events import Compacted
 from patchbay.app.engine.compaction_words import compaction_line
-from patchbay.app.engine.events import CallPriced, CallPurpose, Compacted
+from patchbay.app.engine.events import CallPriced, CallPurpose
 from support.full_windows import PROSE, ask, counts, session_on
 from support.servers import RealServer, llama
 

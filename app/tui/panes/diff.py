@@ -15,7 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from ....tools.events import ApprovalRequested
-from ...engine.events import HunkReviewed
+from ...engine.review_events import HunkReviewed
 from ...engine.state import FileDiff, SessionState
 from ..actions import bindings
 from ..diffing import Hunk, TextDiff

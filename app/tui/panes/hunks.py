@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ....tools.events import HunkAnswer
-from ...engine.events import HunkReviewed, ReviewVerdict
+from ...engine.review_events import HunkReviewed, ReviewVerdict
 from ..diffing import DiffLine, Hunk, TextDiff
 
 

@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from ....tools.events import Decision
-from ...engine.events import HunkReviewed, ReviewVerdict
+from ...engine.review_events import HunkReviewed, ReviewVerdict
 from ...engine.session import Session
 from ..actions import ActionTable, bindings, key_label
 from ..diffing import TextDiff

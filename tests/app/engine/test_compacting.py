@@ -8,17 +8,9 @@ import pytest
 
 from patchbay.app.engine.codec import decode_stamped, encode
 from patchbay.app.engine.compacting import PASSES
+from patchbay.app.engine.compaction_events import Compacted, CompactionCause, CompactionMethod
 from patchbay.app.engine.context import calibration
-from patchbay.app.engine.events import (
-    CallPriced,
-    CallPurpose,
-    Compacted,
-    CompactionCause,
-    CompactionMethod,
-    NoticePosted,
-    Rewound,
-    TurnOutcome,
-)
+from patchbay.app.engine.events import CallPriced, CallPurpose, NoticePosted, Rewound, TurnOutcome
 from patchbay.app.engine.history import history
 from patchbay.app.engine.reducer import reduce
 from patchbay.app.engine.state import AnswerEntry, CompactionEntry, PromptEntry, SessionState

@@ -3,7 +3,7 @@
 import pytest
 
 from patchbay.app.engine.codec import decode_event, encode
-from patchbay.app.engine.events import HunkReviewed, ReviewVerdict
+from patchbay.app.engine.review_events import HunkReviewed, ReviewVerdict
 from patchbay.app.engine.reviews import NOTED_CHARACTERS, review_note
 from patchbay.app.engine.state import NoticeEntry, PromptEntry, SessionState
 from patchbay.app.engine.store import SessionStore

@@ -6,15 +6,9 @@ from pathlib import Path
 import pytest
 
 from patchbay.app.engine.codec import decode_stamped, encode
-from patchbay.app.engine.events import (
-    HunkReviewed,
-    NoticePosted,
-    PromptSubmitted,
-    ReviewVerdict,
-    ToolActivity,
-    TurnOutcome,
-)
+from patchbay.app.engine.events import NoticePosted, PromptSubmitted, ToolActivity, TurnOutcome
 from patchbay.app.engine.repair import repair
+from patchbay.app.engine.review_events import HunkReviewed, ReviewVerdict
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
 from patchbay.app.engine.verify import Verifier

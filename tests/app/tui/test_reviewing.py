@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from patchbay.app.engine.events import ReviewVerdict
+from patchbay.app.engine.review_events import ReviewVerdict
 from patchbay.app.engine.session import Session
 from patchbay.app.engine.state import Phase
 from patchbay.app.tui.panes.diff import DiffPane
