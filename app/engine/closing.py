@@ -1,7 +1,7 @@
 """What ends whatever is open, so that the history is valid for the next request. Pure."""
 
 from ...providers.events import StopReason, TerminalEvent
-from ...tools.events import Outcome, ToolRunFinished
+from ...tools.events import Outcome, ToolEvent, ToolRunFinished
 from .events import ProviderActivity, ToolActivity
 from .state import AnswerEntry, SessionState, ToolCallPart, ToolRun
 
@@ -23,6 +23,11 @@ def closing_events(
             ToolActivity(turn_id=turn_id, request_id=run.request_id, part_index=run.part_index, event=finished)
         )
     return events
+
+
+def of_no_call(event: ToolEvent) -> ToolActivity:
+    """A tool event that no turn, request or call of a model stands behind: checks, reviews, a person's commands."""
+    return ToolActivity(turn_id="", request_id="", part_index=0, event=event)
 
 
 def not_finished(run_id: str, outcome: Outcome, content: str) -> ToolRunFinished:

@@ -22,9 +22,9 @@ from .ledger import CostOf
 from .recovery import in_words
 from .reduce_compaction import compacted
 from .request_builder import BuiltRequest
-from .sent import newest_compaction, sent
+from .sent import sent
 from .side_call import side_call
-from .state import AnswerEntry, CompactionEntry, Entry, PromptEntry, SessionState
+from .state import AnswerEntry, Entry, PromptEntry, SessionState
 from .token_estimate import messages_weight, request_weight, text_weight
 
 Build = Callable[[SessionState, ModelInfo], BuiltRequest]
@@ -188,13 +188,12 @@ class MakingRoom:
         """A digest of everything that is no longer sent; a summary that a model wrote earlier is carried on."""
         state = self._state
         runs = {run.run_id: run for run in state.runs}
-        at = newest_compaction(state.transcript)
-        entry = None if at is None else state.transcript[at]
+        before = sent(state.transcript).compacted
         earlier = ""
         entries: tuple[Entry, ...] = cut.dropped
-        if isinstance(entry, CompactionEntry) and entry.compacted.method is CompactionMethod.MODEL:
-            earlier = entry.compacted.summary
-        elif at is not None:
+        if before is not None and before.method is CompactionMethod.MODEL:
+            earlier = before.summary
+        elif before is not None:
             entries = _all_dropped(state, cut)
         characters = round(known.weight(tokens) * 4)
         while True:

@@ -12,7 +12,7 @@ from ...providers.events import StopReason
 from ...providers.messages import TextBlock
 from .compaction_events import CompactionCause, Shortened
 from .history import answer_messages, attached
-from .sent import entry_id, newest_compaction, sent
+from .sent import entry_id, sent
 from .state import AnswerEntry, CompactionEntry, Entry, PromptEntry, SessionState, ToolCallPart, ToolRun
 from .token_estimate import MESSAGE_WEIGHT, block_weight, messages_weight
 
@@ -66,18 +66,18 @@ def _start(parts: "_Parts", cuts: Sequence[int], own: frozenset[str], keep: floa
 def _cut(parts: "_Parts", own: frozenset[str], start: int, keep: float) -> Cut:
     kept = parts.kept(start, own)
     shortened = parts.shortenings(start, own, keep)
-    known = {each.subject: each.characters for each in parts.shortened_before}
-    fresh = any(known.get(each.subject) != each.characters for each in shortened)
+    fresh = any(parts.shortened_before.get(name) != limit for name, limit in shortened.items())
     dropped = tuple(
         parts.transcript[at]
         for at in parts.positions
         if at not in kept and isinstance(parts.transcript[at], PromptEntry | AnswerEntry)
     )
     transcript = parts.transcript
+    listed = tuple(Shortened(subject=name, characters=limit) for name, limit in shortened.items())
     return Cut(
         kept_from=entry_id(transcript[start]) if start < len(transcript) else "",
         kept_prompts=tuple(entry_id(transcript[at]) for at in sorted(kept) if at < start),
-        shortened=shortened if dropped or fresh else (),
+        shortened=listed if dropped or fresh else (),
         dropped=dropped,
     )
 
@@ -90,7 +90,7 @@ class _Parts:
         self._state = state
         self.transcript = state.transcript
         self.positions = chosen.positions
-        self.shortened_before: tuple[Shortened, ...] = () if chosen.compacted is None else chosen.compacted.shortened
+        self.shortened_before = chosen.shortened
         self._runs: Mapping[str, ToolRun] = {run.run_id: run for run in state.runs}
 
     @property
@@ -138,8 +138,7 @@ class _Parts:
 
     def weights_from(self, own: frozenset[str]) -> dict[int, float]:
         """For each position the weight of what stays with a cut before it, all in one go."""
-        short = {each.subject: each.characters for each in self.shortened_before}
-        weights = [self.weight(self.transcript[at], short) for at in self.positions]
+        weights = [self.weight(self.transcript[at], self.shortened_before) for at in self.positions]
         total = sum(
             weight for at, weight in zip(self.positions, weights, strict=True) if entry_id(self.transcript[at]) in own
         )
@@ -150,25 +149,22 @@ class _Parts:
             found[at] = total
         return found
 
-    def kept_weight(self, start: int, own: frozenset[str], shortened: Iterable[Shortened] | None = None) -> float:
+    def kept_weight(self, start: int, own: frozenset[str], shortened: Mapping[str, int] | None = None) -> float:
         """The weight of what stays."""
-        chosen = self.shortened_before if shortened is None else shortened
-        short = {each.subject: each.characters for each in chosen}
+        short = self.shortened_before if shortened is None else shortened
         return sum(self.weight(self.transcript[at], short) for at in self.kept(start, own))
 
-    def shortenings(self, start: int, own: frozenset[str], keep: float) -> tuple[Shortened, ...]:
+    def shortenings(self, start: int, own: frozenset[str], keep: float) -> dict[str, int]:
         """What must be shortened so that the kept part has a weight of ``keep``; what already was stays so."""
         subjects = dict(self._subjects(self.kept(start, own)))
-        known = {each.subject: each.characters for each in self.shortened_before if each.subject in subjects}
-        limits: dict[str, int] = dict(known)
+        limits = {name: limit for name, limit in self.shortened_before.items() if name in subjects}
         for characters in SHORTENINGS:
-            chosen = tuple(Shortened(subject=name, characters=limit) for name, limit in limits.items())
-            if self.kept_weight(start, own, chosen) <= keep:
-                return chosen
+            if self.kept_weight(start, own, limits) <= keep:
+                break
             for name, size in subjects.items():
                 if min(size, limits.get(name, size)) > characters:
                     limits[name] = characters
-        return tuple(Shortened(subject=name, characters=limit) for name, limit in limits.items())
+        return limits
 
     def _subjects(self, kept: Iterable[int]) -> Iterable[tuple[str, int]]:
         """What can be shortened: results of tools and attached texts, with their length in characters."""
@@ -230,6 +226,5 @@ def dropped_by(transcript: Sequence[Entry], at: int) -> tuple[Entry, ...]:
 
 def earlier_summary(state: SessionState) -> str:
     """What stands for what was dropped before; empty when nothing was."""
-    at = newest_compaction(state.transcript)
-    entry = None if at is None else state.transcript[at]
-    return entry.compacted.summary if isinstance(entry, CompactionEntry) else ""
+    earlier = sent(state.transcript).compacted
+    return "" if earlier is None else earlier.summary

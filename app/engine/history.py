@@ -44,7 +44,7 @@ def history(state: SessionState) -> tuple[Message, ...]:
     After a compaction it begins with the summary, before the first prompt that is kept.
     """
     chosen = sent(state.transcript)
-    shortened = {each.subject: each.characters for each in chosen.compacted.shortened} if chosen.compacted else {}
+    shortened = chosen.shortened
     runs = {run.run_id: run for run in state.runs}
     messages: list[Message] = []
     before = () if chosen.compacted is None else (TextBlock(text=summary_text(chosen.compacted.summary)),)

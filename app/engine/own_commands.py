@@ -10,8 +10,8 @@ from typing import Protocol
 from ...tools.base import Emit
 from ...tools.events import Outcome, ToolEvent, ToolRunFinished, ToolRunStarted
 from .bus import MessageBus
-from .closing import not_finished
-from .events import CommandStarted, ToolActivity
+from .closing import not_finished, of_no_call
+from .events import CommandStarted
 from .ids import new_id
 
 OWN_NAME = "!"
@@ -91,4 +91,4 @@ class OwnCommands:
 
     def _publish(self, event: ToolEvent) -> None:
         """No turn, request or call of a model stands behind it."""
-        self._bus.publish(ToolActivity(turn_id="", request_id="", part_index=0, event=event))
+        self._bus.publish(of_no_call(event))

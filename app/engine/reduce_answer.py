@@ -26,7 +26,6 @@ from .state import (
     AnswerEntry,
     AnswerPart,
     NoticeEntry,
-    Revisions,
     ServerPart,
     SessionState,
     StreamText,
@@ -48,7 +47,9 @@ def reduce_response(state: SessionState, activity: ProviderActivity, at: float) 
     event = activity.event
     if isinstance(event, Notice):
         entry = NoticeEntry(message=event.message, level=NoticeLevel.INFO, at=at)
-        return replace(state, transcript=(*state.transcript, entry), revisions=_moved(state, tools=1))
+        return replace(
+            state, transcript=(*state.transcript, entry), revisions=state.revisions.moved(chat=1, tools=1, status=1)
+        )
     if answer is None or answer.request_id != activity.request_id:
         return state
     match event:
@@ -59,7 +60,9 @@ def reduce_response(state: SessionState, activity: ProviderActivity, at: float) 
         case ResponseStart():
             return state
         case UsageUpdate():
-            return replace(state, answer=replace(answer, usage=event.usage), revisions=_moved(state))
+            return replace(
+                state, answer=replace(answer, usage=event.usage), revisions=state.revisions.moved(chat=1, status=1)
+            )
         case ResponseEnd():
             return _closed(state, replace(answer, stop_reason=event.stop_reason, ended_at=at))
         case ResponseError():
@@ -149,12 +152,16 @@ def _grown(state: SessionState, answer: AnswerEntry, index: int, text: str, at: 
         first_token_at=at if answer.first_token_at is None else answer.first_token_at,
         output_chars=answer.output_chars + len(text),
     )
-    return replace(state, answer=answer, revisions=_moved(state))
+    return replace(state, answer=answer, revisions=state.revisions.moved(chat=1, status=1))
 
 
 def _with_parts(state: SessionState, answer: AnswerEntry, parts: tuple[AnswerPart, ...], at: float) -> SessionState:
     first = at if answer.first_token_at is None else answer.first_token_at
-    return replace(state, answer=replace(answer, parts=parts, first_token_at=first), revisions=_moved(state))
+    return replace(
+        state,
+        answer=replace(answer, parts=parts, first_token_at=first),
+        revisions=state.revisions.moved(chat=1, status=1),
+    )
 
 
 def _closed(state: SessionState, answer: AnswerEntry) -> SessionState:
@@ -169,7 +176,7 @@ def _closed(state: SessionState, answer: AnswerEntry) -> SessionState:
         transcript=(*state.transcript, answer),
         context_tokens=tokens,
         context_estimated=estimated,
-        revisions=_moved(state),
+        revisions=state.revisions.moved(chat=1, status=1),
     )
 
 
@@ -193,10 +200,3 @@ def context_after(answer: AnswerEntry) -> tuple[int | None, bool]:
         return answer.estimated_input_tokens + estimate_tokens(answer.output_chars), True
     sent = (usage.input_tokens or 0) + (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
     return sent + (usage.output_tokens or 0), False
-
-
-def _moved(state: SessionState, *, tools: int = 0) -> Revisions:
-    now = state.revisions
-    return Revisions(
-        chat=now.chat + 1, tools=now.tools + tools, files=now.files, status=now.status + 1, providers=now.providers
-    )

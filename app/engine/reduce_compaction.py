@@ -18,13 +18,12 @@ def compacted(state: SessionState, event: Compacted, at: float) -> SessionState:
     transcript = state.transcript
     if event.cause is CompactionCause.OVERFLOW:
         transcript = tuple(entry for entry in transcript if not _did_not_fit(entry))
-    now = state.revisions
     return replace(
         state,
         transcript=(*transcript, CompactionEntry(compacted=event, at=at)),
         context_tokens=event.after_tokens,
         context_estimated=True,
-        revisions=replace(now, chat=now.chat + 1, tools=now.tools + 1, status=now.status + 1),
+        revisions=state.revisions.moved(chat=1, tools=1, status=1),
     )
 
 

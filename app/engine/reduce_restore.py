@@ -8,7 +8,7 @@ from .events import FilesRestored, NoticeLevel, Rewound
 from .reduce_answer import context_after
 from .reduce_compaction import still_holding
 from .reduce_tools import with_change
-from .state import AnswerEntry, Entry, FileDiff, NoticeEntry, PromptEntry, Revisions, SessionState
+from .state import AnswerEntry, Entry, FileDiff, NoticeEntry, PromptEntry, SessionState
 
 _NAMED = 20
 """Paths that are named to the model; of more, only the number."""
@@ -27,8 +27,7 @@ def _files_restored(state: SessionState, event: FilesRestored, at: float) -> Ses
         if file.fate is Fate.RESTORED and not file.folder:
             files = _with_file(files, file)
     entry = NoticeEntry(message=for_person(event), level=_level(event), at=at, note=for_model(event))
-    now = state.revisions
-    moved = replace(now, chat=now.chat + 1, files=now.files + 1, status=now.status + 1, tools=now.tools + 1)
+    moved = state.revisions.moved(chat=1, files=1, status=1, tools=1)
     transcript = (*state.transcript, entry)
     return replace(state, files=files, transcript=transcript, last_restore=event.restore_id, revisions=moved)
 
@@ -48,7 +47,6 @@ def _rewound(state: SessionState, event: Rewound, at: float) -> SessionState:
         message = f"The conversation is rewound; {_count(event.changed)} stay as they were changed since."
         note = f"The conversation was taken back to here, but not the files. Changed since: {_names(event.changed)}."
         transcript = (*transcript, NoticeEntry(message=message, level=NoticeLevel.INFO, at=at, note=note))
-    now = state.revisions
     return replace(
         state,
         transcript=transcript,
@@ -56,13 +54,7 @@ def _rewound(state: SessionState, event: Rewound, at: float) -> SessionState:
         context_tokens=tokens,
         context_estimated=estimated,
         retry=None,
-        revisions=Revisions(
-            chat=now.chat + 1,
-            tools=now.tools + 1,
-            files=now.files,
-            status=now.status + 1,
-            providers=now.providers,
-        ),
+        revisions=state.revisions.moved(chat=1, tools=1, status=1),
     )
 
 

@@ -17,7 +17,7 @@ from ...tools.events import (
 )
 from .events import ToolActivity
 from .stale import seen
-from .state import AnswerEntry, FileDiff, Revisions, SessionState, StreamText, ToolCallPart, ToolRun
+from .state import AnswerEntry, FileDiff, SessionState, StreamText, ToolCallPart, ToolRun
 
 Change: TypeAlias = Callable[[ToolRun], ToolRun]
 
@@ -40,7 +40,7 @@ def reduce_tool(state: SessionState, activity: ToolActivity, at: float) -> Sessi
         case FileChanged():
             return _file_changed(state, event)
         case TodoChanged():
-            return replace(state, todos=event.items, revisions=_moved(state))
+            return replace(state, todos=event.items, revisions=state.revisions.moved(chat=1, tools=1, status=1))
         case FileSeen():
             return seen(state, event)
         case ToolRunFinished():
@@ -63,12 +63,14 @@ def _new_run(activity: ToolActivity, run_id: str, name: str, title: str, at: flo
 
 def _started(state: SessionState, activity: ToolActivity, event: ToolRunStarted, at: float) -> SessionState:
     run = _new_run(activity, event.run_id, event.name, event.title, at)
-    return replace(state, active_runs=(*state.active_runs, run), revisions=_moved(state))
+    return replace(
+        state, active_runs=(*state.active_runs, run), revisions=state.revisions.moved(chat=1, tools=1, status=1)
+    )
 
 
 def _changed(state: SessionState, run_id: str, change: Change) -> SessionState:
     runs = tuple(change(run) if run.run_id == run_id else run for run in state.active_runs)
-    return replace(state, active_runs=runs, revisions=_moved(state))
+    return replace(state, active_runs=runs, revisions=state.revisions.moved(chat=1, tools=1, status=1))
 
 
 def _finished(state: SessionState, activity: ToolActivity, event: ToolRunFinished, at: float) -> SessionState:
@@ -91,7 +93,7 @@ def _finished(state: SessionState, activity: ToolActivity, event: ToolRunFinishe
         active_runs=tuple(each for each in state.active_runs if each.run_id != event.run_id),
         approvals=tuple(each for each in state.approvals if each.run_id != event.run_id),
         runs=(*state.runs, run),
-        revisions=_moved(state),
+        revisions=state.revisions.moved(chat=1, tools=1, status=1),
     )
 
 
@@ -105,8 +107,7 @@ def _called_name(state: SessionState, activity: ToolActivity) -> str:
 
 def _file_changed(state: SessionState, event: FileChanged) -> SessionState:
     """One diff a file over the whole session. The newest is last."""
-    now = state.revisions
-    moved = replace(now, files=now.files + 1, status=now.status + 1)
+    moved = state.revisions.moved(files=1, status=1)
     return replace(state, files=with_change(state.files, event), revisions=moved)
 
 
@@ -122,8 +123,3 @@ def with_change(files: Sequence[FileDiff], change: FileChanged | FileFate) -> tu
         deleted=change.deleted,
     )
     return (*(each for each in files if each.path != change.path), diff)
-
-
-def _moved(state: SessionState) -> Revisions:
-    now = state.revisions
-    return replace(now, chat=now.chat + 1, tools=now.tools + 1, status=now.status + 1)

@@ -67,7 +67,6 @@ def _with_result(now: Verification, event: CheckFinished) -> Verification:
 
 
 def _moved(state: SessionState, verification: Verification, entry: Entry | None = None) -> SessionState:
-    now = state.revisions
-    moved = replace(now, chat=now.chat + (entry is not None), tools=now.tools + 1, status=now.status + 1)
+    moved = state.revisions.moved(chat=entry is not None, tools=1, status=1)
     transcript = state.transcript if entry is None else (*state.transcript, entry)
     return replace(state, verification=verification, transcript=transcript, revisions=moved)

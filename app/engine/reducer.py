@@ -53,7 +53,6 @@ from .state import (
     Entry,
     NoticeEntry,
     PromptEntry,
-    Revisions,
     SessionState,
     SwitchEntry,
     Totals,
@@ -86,55 +85,43 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
         case VerifyStarted() | CheckStarted() | CheckFinished() | VerifyEnded():
             return verify_moved(state, event, at)
         case BudgetSet() | BudgetRules() | SpendingRead() | BudgetReached() | BudgetAnswered():
-            return replace(state, budget=after_event(state.budget, event), revisions=bumped(state, status=1))
+            return replace(state, budget=after_event(state.budget, event), revisions=state.revisions.moved(status=1))
         case Compacted() | FilesWentStale():
             return compacted(state, event, at) if isinstance(event, Compacted) else went_stale(state, event)
         case _:
             assert_never(event)
 
 
-def bumped(
-    state: SessionState, *, chat: int = 0, tools: int = 0, files: int = 0, status: int = 0, providers: int = 0
-) -> Revisions:
-    """The revisions with the named slices moved on."""
-    now = state.revisions
-    return Revisions(
-        chat=now.chat + chat,
-        tools=now.tools + tools,
-        files=now.files + files,
-        status=now.status + status,
-        providers=now.providers + providers,
-    )
-
-
 def with_entry(state: SessionState, entry: Entry, *, tools: int = 0) -> SessionState:
     """The state with one more closed entry in its transcript."""
-    return replace(state, transcript=(*state.transcript, entry), revisions=bumped(state, chat=1, status=1, tools=tools))
+    return replace(
+        state, transcript=(*state.transcript, entry), revisions=state.revisions.moved(chat=1, status=1, tools=tools)
+    )
 
 
 def _judged(state: SessionState, event: HunkReviewed | FilesRestored | Rewound, at: float) -> SessionState:
     """A person looked at what was done, or took it back."""
     if isinstance(event, HunkReviewed):
-        return replace(reviewed(state, event, at), revisions=bumped(state, chat=1, files=1, status=1))
+        return replace(reviewed(state, event, at), revisions=state.revisions.moved(chat=1, files=1, status=1))
     return put_back(state, event, at)
 
 
 def _told(state: SessionState, event: NoticePosted | ProvidersListed | SavingChanged, at: float) -> SessionState:
     """Something to know: for the person, of what can be used, or of what cannot be saved."""
     if isinstance(event, SavingChanged):
-        return replace(state, unsaved=event.problem, revisions=bumped(state, status=1))
+        return replace(state, unsaved=event.problem, revisions=state.revisions.moved(status=1))
     if isinstance(event, ProvidersListed):
-        return replace(state, providers=event.providers, revisions=bumped(state, providers=1, status=1))
+        return replace(state, providers=event.providers, revisions=state.revisions.moved(providers=1, status=1))
     return with_entry(state, NoticeEntry(message=event.message, level=event.level, at=at), tools=1)
 
 
 def _began(state: SessionState, stamped: Stamped) -> SessionState:
     """A session starts, gets a title, or goes on from a copy, whose cost stays with the session it comes from."""
     if isinstance(stamped.event, TitleProposed):
-        return replace(state, title=stamped.event.title, revisions=bumped(state, status=1))
+        return replace(state, title=stamped.event.title, revisions=state.revisions.moved(status=1))
     if isinstance(stamped.event, SessionStarted):
         folder = stamped.event.folder
-        return replace(state, session_id=stamped.session_id, folder=folder, revisions=bumped(state, status=1))
+        return replace(state, session_id=stamped.session_id, folder=folder, revisions=state.revisions.moved(status=1))
     message = "From here on this is a copy of the session."
     entry = NoticeEntry(message=message, level=NoticeLevel.INFO, at=stamped.at)
     budget = replace(state.budget, own=(), others=None)
@@ -146,13 +133,13 @@ def _selected(
 ) -> SessionState:
     """What holds from the next request on."""
     if isinstance(event, ModeSelected):
-        return replace(state, mode=event.mode, protection=event.protection, revisions=bumped(state, status=1))
+        return replace(state, mode=event.mode, protection=event.protection, revisions=state.revisions.moved(status=1))
     if isinstance(event, InstructionsLoaded):
-        return replace(state, instructions=event.files, revisions=bumped(state, status=1))
+        return replace(state, instructions=event.files, revisions=state.revisions.moved(status=1))
     if isinstance(event, EffortSelected):
-        return replace(state, effort=event.effort, revisions=bumped(state, status=1))
+        return replace(state, effort=event.effort, revisions=state.revisions.moved(status=1))
     switched = state.model is not None and state.model.ref != event.model.ref and bool(state.transcript)
-    state = replace(state, model=event.model, dialect=event.dialect, revisions=bumped(state, status=1))
+    state = replace(state, model=event.model, dialect=event.dialect, revisions=state.revisions.moved(status=1))
     return with_entry(state, SwitchEntry(ref=event.model.ref, at=at)) if switched else state
 
 
@@ -168,10 +155,10 @@ def _prompted(
         return with_entry(state, entry)
     if isinstance(event, PromptsWithdrawn):
         kept = tuple(entry for entry in state.queued if entry.prompt_id not in event.prompt_ids)
-        return replace(state, queued=kept, revisions=bumped(state, chat=1, status=1))
+        return replace(state, queued=kept, revisions=state.revisions.moved(chat=1, status=1))
     if isinstance(event, PromptQueued):
         entry = PromptEntry(prompt_id=event.prompt_id, text=event.text, at=at, attachments=event.attachments)
-        return replace(state, queued=(*state.queued, entry), revisions=bumped(state, chat=1, status=1))
+        return replace(state, queued=(*state.queued, entry), revisions=state.revisions.moved(chat=1, status=1))
     queued = tuple(entry for entry in state.queued if entry.prompt_id != event.prompt_id)
     notes = (review_note(state.untold_reviews), stale_note(state.untold_stale), event.note)
     entry = PromptEntry(
@@ -187,7 +174,7 @@ def _prompted(
 
 
 def _turn_moved(state: SessionState, event: TurnStarted | TurnEnded, at: float) -> SessionState:
-    moved = bumped(state, chat=1, status=1)
+    moved = state.revisions.moved(chat=1, status=1)
     if isinstance(event, TurnStarted):
         return replace(state, turn_id=event.turn_id, turn_started_at=at, revisions=moved)
     budget = turn_over(state.budget)
@@ -203,7 +190,7 @@ def _request_moved(
         case RetryScheduled():
             return _retry_scheduled(state, event)
         case SideCallStarted():
-            return replace(state, side_calls=(*state.side_calls, event), revisions=bumped(state, status=1))
+            return replace(state, side_calls=(*state.side_calls, event), revisions=state.revisions.moved(status=1))
         case CallPriced():
             return _call_priced(replace(state, budget=with_cost(state.budget, event.cost.amount, at)), event)
 
@@ -218,7 +205,7 @@ def _request_started(state: SessionState, event: RequestStarted, at: float) -> S
         estimated_input_tokens=event.estimated_input_tokens,
         weight=event.weight,
     )
-    return replace(state, answer=answer, retry=None, revisions=bumped(state, chat=1, status=1))
+    return replace(state, answer=answer, retry=None, revisions=state.revisions.moved(chat=1, status=1))
 
 
 def _retry_scheduled(state: SessionState, event: RetryScheduled) -> SessionState:
@@ -228,13 +215,13 @@ def _retry_scheduled(state: SessionState, event: RetryScheduled) -> SessionState
         for entry in state.transcript
         if not (isinstance(entry, AnswerEntry) and entry.request_id == event.request_id and not entry.parts)
     )
-    return replace(state, transcript=kept, retry=event, revisions=bumped(state, chat=1, status=1))
+    return replace(state, transcript=kept, retry=event, revisions=state.revisions.moved(chat=1, status=1))
 
 
 def _call_priced(state: SessionState, event: CallPriced) -> SessionState:
     totals = _added(state.totals, event)
     waiting = tuple(call for call in state.side_calls if call.request_id != event.request_id)
-    state = replace(state, totals=totals, side_calls=waiting, revisions=bumped(state, chat=1, status=1))
+    state = replace(state, totals=totals, side_calls=waiting, revisions=state.revisions.moved(chat=1, status=1))
     transcript = state.transcript
     # The priced answer is nearly always the last entry: notices may have come after it.
     for position in range(len(transcript) - 1, -1, -1):

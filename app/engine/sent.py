@@ -16,6 +16,12 @@ class Sent:
     compacted: Compacted | None = None
     """The newest compaction that holds: its summary comes before them."""
 
+    @property
+    def shortened(self) -> dict[str, int]:
+        """How many characters are kept of long texts, by the id of the run or of the prompt's attachment."""
+        compacted = self.compacted
+        return {} if compacted is None else {each.subject: each.characters for each in compacted.shortened}
+
 
 def entry_id(entry: Entry) -> str:
     """The id of a prompt or an answer; empty for other entries."""

@@ -13,6 +13,7 @@ from ...tools.events import ApprovalRequested, ApprovalResolved, Decision, HunkA
 from .budget import BudgetGate, ReadSpending
 from .budget_events import BudgetChoice, BudgetScope, BudgetSet
 from .bus import MessageBus
+from .closing import of_no_call
 from .compacting import Compacting
 from .defects import report
 from .events import (
@@ -27,7 +28,6 @@ from .events import (
     PromptQueued,
     PromptSubmitted,
     PromptsWithdrawn,
-    ToolActivity,
     TurnOutcome,
 )
 from .handoff import Prepare
@@ -278,7 +278,7 @@ class Session:
 
     def _publish_review(self, event: ToolEvent) -> None:
         """What a review did to a file. No turn, request or call of a model stands behind it."""
-        self.bus.publish(ToolActivity(turn_id="", request_id="", part_index=0, event=event))
+        self.bus.publish(of_no_call(event))
 
     def resolve(
         self, approval_id: str, decision: Decision, comment: str = "", hunks: tuple[HunkAnswer, ...] = ()

@@ -57,8 +57,7 @@ def went_stale(state: SessionState, event: FilesWentStale) -> SessionState:
         note = "\n".join(filter(None, (entry.note, stale_note(untold))))
         transcript = (*transcript[:at], replace(entry, note=note), *transcript[at + 1 :])
         untold = ()
-    now = state.revisions
-    moved = replace(now, chat=now.chat + 1, status=now.status + 1)
+    moved = state.revisions.moved(chat=1, status=1)
     return replace(state, stale_files=event.paths, untold_stale=untold, transcript=transcript, revisions=moved)
 
 

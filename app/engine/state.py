@@ -259,6 +259,18 @@ class Revisions:
     status: int = 0
     providers: int = 0
 
+    def moved(
+        self, *, chat: int = 0, tools: int = 0, files: int = 0, status: int = 0, providers: int = 0
+    ) -> "Revisions":
+        """The counters with the named ones moved on."""
+        return Revisions(
+            chat=self.chat + chat,
+            tools=self.tools + tools,
+            files=self.files + files,
+            status=self.status + status,
+            providers=self.providers + providers,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRun:

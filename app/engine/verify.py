@@ -13,11 +13,10 @@ from ...tools.base import Approve, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEvent, ToolRunFinished
 from .bus import MessageBus
 from .check_report import CheckResult, fingerprint, program_missing, report
-from .closing import not_finished
+from .closing import not_finished, of_no_call
 from .events import (
     NoticePosted,
     PromptSubmitted,
-    ToolActivity,
     TurnOutcome,
 )
 from .ids import new_id
@@ -203,7 +202,7 @@ class Verifier:
 
     def _publish_tool(self, event: ToolEvent) -> None:
         """What happens in a check. No turn, request or call of a model stands behind it."""
-        self._bus.publish(ToolActivity(turn_id="", request_id="", part_index=0, event=event))
+        self._bus.publish(of_no_call(event))
 
 
 @dataclass(slots=True, kw_only=True)
