@@ -231,7 +231,8 @@ def _explain(endpoint: Endpoint, kind: ErrorKind, status: int | None, said: str)
 def _key_fix(endpoint: Endpoint) -> str:
     where = f" (keys: {endpoint.help_url})" if endpoint.help_url else ""
     if endpoint.key_variable:
-        return f"Set {endpoint.key_variable} to a valid key{where}; it is read again at the next request."
+        remedy = f"Set {endpoint.key_variable} to a valid key, or run `patchbay login {endpoint.name}`"
+        return f"{remedy}{where}; it is read again at the next request."
     return f"Configure a key for the provider {endpoint.name!r}{where}."
 
 

@@ -210,9 +210,14 @@ def _read(environ: Mapping[str, str], variable: str) -> str | None:
     return value
 
 
+def is_sendable(key: str) -> bool:
+    """Whether a key fits into a header."""
+    return bool(key) and key.isascii() and key.isprintable() and " " not in key
+
+
 def _sendable(config: ProviderConfig, key: str, source: str) -> str:
     """A key must fit into a header. The message never shows it."""
-    if not (key.isascii() and key.isprintable() and " " not in key):
+    if not is_sendable(key):
         raise ProviderConfigError(
             f"The key of provider {config.name!r} ({source}) has blanks or characters that no key has: paste it again"
         )
@@ -222,7 +227,7 @@ def _sendable(config: ProviderConfig, key: str, source: str) -> str:
 def _unset_variable(config: ProviderConfig, preset: Preset, variable: str) -> str:
     named = f"named by api_key_env {_in(config)}" if config.api_key_env else f"the key of provider {config.name!r}"
     help_link = f"; get a key at {preset.help_url}" if preset.key_required and preset.help_url else ""
-    remedy = f"set it (export {variable}=...) and start again"
+    remedy = f"set it (export {variable}=...) and start again, or run `patchbay login {config.name}`"
     without = "" if preset.key_required else ", or remove api_key_env if the server wants no key"
     return f"Environment variable {variable} is not set ({named}): {remedy}{without}{help_link}"
 

@@ -3,9 +3,14 @@
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from .arguments import Command, ExitCode, parse
+
+_MODULES = {"tools": "tools_call", "logout": "login"}
+"""Modules that are not called like their command."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,55 +54,15 @@ def _wire(command: Command) -> int:
 
 
 def _start(command: Command) -> int:
-    match command.name:
-        case "run":
-            from .run import run_command
+    """Every other command is a function of the module of its name: ``models_command`` in ``models``."""
+    if command.name == "sessions":
+        from .sessions import sessions_command
 
-            return run_command(command.options)
-        case "verify":
-            from .verify import verify_command
-
-            return verify_command(command.options)
-        case "logs":
-            from .logs import logs_command
-
-            return logs_command(command.options)
-        case "models":
-            from .models import models_command
-
-            return models_command(command.options)
-        case "sessions":
-            from .sessions import sessions_command
-
-            return sessions_command(command.rest)
-        case "cost":
-            from .cost import cost_command
-
-            return cost_command(command.options)
-        case "stats":
-            from .stats import stats_command
-
-            return stats_command(command.options)
-        case "tools":
-            from .tools_call import tools_command
-
-            return tools_command(command.options)
-        case "policy":
-            from .policy import policy_command
-
-            return policy_command(command.options)
-        case "doctor":
-            from .doctor import doctor_command
-
-            return doctor_command(command.options)
-        case "trust":
-            from .trust import trust_command
-
-            return trust_command(command.options)
-        case _:
-            from .interactive import interactive_command
-
-            return interactive_command(command.options)
+        return sessions_command(command.rest)
+    name = command.name or "interactive"
+    module = import_module(f".{_MODULES.get(name, name)}", __package__)
+    start: Callable[[Namespace], int] = getattr(module, f"{name}_command")
+    return start(command.options)
 
 
 def _survive_odd_text() -> None:

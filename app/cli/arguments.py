@@ -48,6 +48,7 @@ A terminal coding agent that works with any model and shows every patch and ever
   patchbay run        one prompt without a screen, for scripts
   patchbay verify     run the project's checks and have a model mend what fails
   patchbay models     the models that can be used now
+  patchbay login      keep a provider's key, for those who set no variable; logout forgets it
   patchbay doctor     what is configured, found and reachable, and what to do next
   patchbay sessions   earlier sessions: list, search, export, import, rm
   patchbay cost       what was spent, by model, day, session, tool and more
@@ -64,7 +65,10 @@ A command wins over a folder of the same name: write ./run for the folder.
 
 MOST_ROUNDS = 50
 COMMANDS = frozenset(
-    ("run", "verify", "models", "cost", "doctor", "policy", "sessions", "stats", "tools", "trust", "wire", "logs")
+    (
+        *("run", "verify", "models", "login", "logout", "cost", "doctor", "policy", "sessions", "stats", "tools"),
+        *("trust", "wire", "logs"),
+    )
 )
 _WITH_VALUE = frozenset(
     (
@@ -100,7 +104,7 @@ def parse(argv: Sequence[str]) -> Command:
         from .money_arguments import cost_parser, stats_parser  # only these two know of periods
 
         parsers |= {"cost": cost_parser, "stats": stats_parser}
-    parsers |= {"verify": _verify, "logs": _logs}
+    parsers |= {"verify": _verify, "logs": _logs, "login": _login, "logout": _logout}
     parser = parsers[name]()
     return Command(name=name, options=parser.parse_args(rest))
 
@@ -310,6 +314,26 @@ def _trust() -> argparse.ArgumentParser:
     what.add_argument("path", nargs="?", type=Path, default=None, metavar="PATH", help="the folder (default: this one)")
     what.add_argument("--list", action="store_true", help="the folders you have answered for")
     what.add_argument("--remove", type=Path, metavar="PATH", help="forget the answer for a folder")
+    return parser
+
+
+def _login() -> argparse.ArgumentParser:
+    parser = new_parser(
+        "patchbay login",
+        "Keep the key of a provider: in the system's keyring (with the package keyring), else in a file that only you\n"
+        "may read. It is asked for without being shown, or read from a pipe. A variable that is set goes before it.",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("provider", nargs="?", metavar="PROVIDER", help="for example anthropic, or one of your settings")
+    what.add_argument("--list", action="store_true", help="for which providers a key is kept; keys are never shown")
+    _add_settings(parser)
+    return parser
+
+
+def _logout() -> argparse.ArgumentParser:
+    parser = new_parser("patchbay logout", "Forget the kept key of a provider.")
+    parser.add_argument("provider", metavar="PROVIDER", help="the provider it was kept for")
+    _add_settings(parser)
     return parser
 
 

@@ -43,6 +43,7 @@ from ..engine.spending_report import LedgerReader, open_ledger
 from ..engine.state import SessionState
 from ..engine.titles import TitleWriter
 from ..kept_catalogue import refreshed_file
+from ..kept_keys import with_kept_keys
 from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
 from ..kept_rules import KeptRules
 from ..paths import Paths, find_paths
@@ -275,7 +276,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     catalogue = Catalogue(settings.prices(), refreshed=refreshed_file(paths))
     directory = ProviderDirectory(
         settings.provider_configs(),
-        environ,
+        with_kept_keys(environ, paths),
         catalogue,
         default_provider=settings.start_provider(),
         demo=demo,

@@ -61,6 +61,7 @@ class Diagnosis:
         clouds = [PRESETS[name] for name in _EASIEST_CLOUDS]
         return (
             *(f"{each.name}: export {each.key_variable}=...   (get a key at {each.help_url})" for each in clouds),
+            f"Without a variable: patchbay login {clouds[0].name} keeps the key",
             "A model on this machine: start Ollama, LM Studio, llama.cpp or vLLM; it is found by itself.",
             f'Any other server: [provider] with kind = "openai" and base_url = "..." in {self.settings.config_file}',
             "Only looking: patchbay --demo needs no model at all.",

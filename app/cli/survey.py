@@ -21,6 +21,7 @@ from ...providers.redact import redact
 from ...tools.safe_text import safe_text
 from ..engine.wiring import Directory
 from ..kept_catalogue import refreshed_file
+from ..kept_keys import with_kept_keys
 from ..kept_lessons import PROBES_FILE, KeptProbes
 from ..paths import Paths, find_paths
 from ..settings import Settings, load_settings
@@ -78,10 +79,11 @@ async def open_directory(
 
     ``log`` gets to see what goes over the wire.
     """
-    probes = KeptProbes(find_paths(environ).state_folder / PROBES_FILE)
+    paths = find_paths(environ)
+    probes = KeptProbes(paths.state_folder / PROBES_FILE)
     directory = ProviderDirectory(
         settings.provider_configs(),
-        environ,
+        with_kept_keys(environ, paths),
         open_catalogue(settings, environ) if catalogue is None else catalogue,
         default_provider=settings.start_provider(),
         demo=demo_provider(),

@@ -47,7 +47,7 @@ class Welcome(Widget):
         return [
             _Row(heading="Patchbay works with any model. No model is connected yet."),
             _Row(),
-            _Row("Claude", "export ANTHROPIC_API_KEY=…", "a key: console.anthropic.com"),
+            _Row("Claude", "export ANTHROPIC_API_KEY=…", "or patchbay login anthropic"),
             _Row("Other clouds", "export OPENAI_API_KEY=…", "or OPENROUTER_API_KEY, GROQ_API_KEY, …"),
             _Row("This computer", f"start Ollama, LM Studio, llama.cpp or vLLM{self._look_again()}"),
             _Row("Any other server", "[providers.NAME] with base_url and model, in"),
