@@ -6,7 +6,7 @@ Rows of sessions that were purged are still there: what was spent stays spent.
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from math import inf
 from typing import Any
@@ -15,6 +15,7 @@ from ...providers.events import ToolCallEnd
 from ...providers.redact import redact_registered
 from ...tools.events import ToolRunFinished
 from .events import CallPriced, CostSource, ProviderActivity, Stamped, ToolActivity
+from .exact import amount
 
 CURRENCY = "USD"
 _SOURCES = {source.value: source for source in CostSource}
@@ -107,12 +108,10 @@ _CALLS = """
 
 def read_calls(connection: sqlite3.Connection, query: Query) -> list[LedgerCall]:
     """The calls that are meant, oldest first."""
-    where, values = ["c.at >= ?", "c.at < ?"], [query.since, query.until]
-    given = [(name, value) for name, value in (("c.session_id", query.session_id),) if value]
-    where += [f"{name} = ?" for name, _ in given]
-    rows = connection.execute(
-        f"{_CALLS} WHERE {' AND '.join(where)} ORDER BY c.at, c.rowid", (*values, *(value for _, value in given))
-    )
+    where, values = "c.at >= ? AND c.at < ?", (query.since, query.until)
+    if query.session_id:
+        where, values = f"{where} AND c.session_id = ?", (*values, query.session_id)
+    rows = connection.execute(f"{_CALLS} WHERE {where} ORDER BY c.at, c.rowid", values)
     return [call for row in rows if query.takes(call := _call(row))]
 
 
@@ -168,13 +167,7 @@ def _call(row: tuple[Any, ...]) -> LedgerCall:
 
 def _cost(text: str | None, currency: str) -> Decimal | None:
     """An amount that can be summed; one in another currency, or one that is no number, is unknown."""
-    if text is None or currency != CURRENCY:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
+    return amount(text) if currency == CURRENCY else None
 
 
 @dataclass(slots=True)
