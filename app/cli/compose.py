@@ -37,9 +37,9 @@ from ...tools.toolbox import LocalToolbox
 from ..engine.compacting import Compacting
 from ..engine.drafts import waiting_words
 from ..engine.events import NoticeLevel, ProvidersListed, SavingChanged
+from ..engine.ledger_reader import LedgerReader, open_ledger
 from ..engine.runner import Prepare, Prepared
 from ..engine.session import Parts, Session
-from ..engine.spending_report import LedgerReader, open_ledger
 from ..engine.state import SessionState
 from ..engine.titles import TitleWriter
 from ..kept_catalogue import refreshed_file

@@ -1,21 +1,19 @@
-"""The ledger as rows: what one HTTP call to a model used, took and cost. Read from the database or heard on the bus.
+"""The ledger as rows: what one HTTP call to a model used, took and cost.
 
 Rows of sessions that were purged are still there: what was spent stays spent.
 """
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from math import inf
 from typing import Any
 
-from ...providers.events import ToolCallEnd
-from ...providers.redact import redact_registered
-from ...tools.events import ToolRunFinished
-from .events import CallPriced, CostSource, ProviderActivity, Stamped, ToolActivity
+from .events import CallPriced, CostSource, Stamped
 from .exact import amount
+from .live_ledger import LiveLedger, ToolUse
 
 CURRENCY = "USD"
 _SOURCES = {source.value: source for source in CostSource}
@@ -55,17 +53,6 @@ class LedgerCall:
     def ref(self) -> str:
         """``provider/model``."""
         return f"{self.provider}/{self.model}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolUse:
-    """A run of a tool, as far as money is concerned: which answer called it, and how much it gave back."""
-
-    run_id: str
-    request_id: str
-    name: str
-    chars: int
-    """Length of the result that a model was given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,50 +157,15 @@ def _cost(text: str | None, currency: str) -> Decimal | None:
     return amount(text) if currency == CURRENCY else None
 
 
-@dataclass(slots=True)
-class LiveLedger:
-    """The rows of this process, as the bus tells them: those that are not on disk (yet) are not missed.
-
-    Attach ``sink`` to the bus; ``folder`` is the session's.
-    """
-
-    folder: str = ""
-    calls: dict[str, LedgerCall] = field(default_factory=dict[str, LedgerCall])
-    """By request id."""
-    uses: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
-    """By run id."""
-    _names: dict[str, str] = field(default_factory=dict[str, str])
-
-    def sink(self, stamped: Stamped) -> None:
-        """Take one event."""
-        match stamped.event:
-            case CallPriced() as call:
-                self.calls[call.request_id] = heard(stamped, call, self.folder)
-            case ProviderActivity(event=ToolCallEnd() as part) as activity:
-                self._names[f"{activity.request_id}.{part.index}"] = redact_registered(part.name)
-            case ToolActivity(event=ToolRunFinished() as end) as activity:
-                self.uses[end.run_id] = ToolUse(
-                    run_id=end.run_id,
-                    request_id=activity.request_id,
-                    name=self._names.pop(end.run_id, "?"),
-                    chars=len(end.content),
-                )
-            case _:
-                pass
-
-    def with_calls(self, kept: Sequence[LedgerCall], query: Query) -> list[LedgerCall]:
-        """What the disk has, and after it what it has not."""
-        seen = {call.request_id for call in kept}
-        mine = [call for call in tuple(self.calls.values()) if call.request_id not in seen and query.takes(call)]
-        return [*kept, *mine]
-
-    def with_uses(self, kept: Sequence[ToolUse]) -> list[ToolUse]:
-        """The same for tool runs."""
-        seen = {use.run_id for use in kept}
-        return [*kept, *(use for use in tuple(self.uses.values()) if use.run_id not in seen)]
+def with_live(kept: Sequence[LedgerCall], live: LiveLedger, query: Query) -> list[LedgerCall]:
+    """The calls that are meant: what the disk has, and after it what it has not."""
+    seen = {call.request_id for call in kept}
+    heard_of = tuple(live.calls.values())
+    mine = [_heard(stamped, call, live.folder) for stamped, call in heard_of if call.request_id not in seen]
+    return [*kept, *filter(query.takes, mine)]
 
 
-def heard(stamped: Stamped, call: CallPriced, folder: str) -> LedgerCall:
+def _heard(stamped: Stamped, call: CallPriced, folder: str) -> LedgerCall:
     """The row of a call that was just priced."""
     usage = call.usage
     return LedgerCall(

@@ -25,7 +25,7 @@ from .state import SessionState
 from .state_codec import StateError, layout_number, pack_state, unpack_state
 from .store import SessionStore
 
-_MEANING = 1
+_MEANING = 2
 """Raised when the reducer makes another state of the same journal."""
 _BATCH_BYTES = 2_000_000
 """Compressed text that is written in one transaction, so that nobody waits long for the lock."""
