@@ -25,6 +25,7 @@ from .budget_events import (
 from .budget_state import ASKED_AGAIN_FROM
 from .bus import MessageBus
 from .events import CallPriced, NoticeLevel, NoticePosted, Stamped
+from .exact import total
 from .forecast import Forecast, forecast, output_room
 from .ledger import CostOf
 from .state import SessionState
@@ -131,7 +132,7 @@ def pending(state: SessionState, cost_of: CostOf, *, now: float) -> Decimal:
     if state.model is not None:
         known[state.model.ref] = state.model
     plans = [forecast(state, known[ref], tokens, cost_of, now=now) for ref, tokens in calls if ref in known]
-    return sum((plan.most for plan in plans if plan.most is not None), Decimal(0))
+    return total(plan.most for plan in plans if plan.most is not None)
 
 
 def skipped(
