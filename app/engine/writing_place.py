@@ -166,24 +166,28 @@ def _copy_table(
     """What the open file has goes before what stands there: a session that moves twice is whole, and there once."""
     names = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table.name})")]
     listed, marks = ", ".join(names), ", ".join("?" * len(names))
-    select = f"SELECT {listed} FROM {table.name} WHERE ?1 IS NULL OR {table.session} = ?1"  # noqa: S608 - our own names
+    where, values = _of(table, session_id)
+    select = f"SELECT {listed} FROM {table.name}{where}"  # noqa: S608 - our own names
     insert = f"INSERT OR REPLACE INTO {table.name} ({listed}) VALUES ({marks})"  # noqa: S608
-    target.executemany(insert, source.execute(select, (session_id,)))
+    target.executemany(insert, source.execute(select, values))
 
 
 def _copy_texts(
     source: sqlite3.Connection, target: sqlite3.Connection, table: SessionTable, session_id: str | None
 ) -> None:
     """Their numbers are each file's own: those of a session are replaced as a whole, once all of them were read."""
-    rows: Iterator[tuple[str, int, str, str]] = source.execute(
-        f"SELECT session_id, seq, kind, body FROM {table.name}"  # noqa: S608 - our own names
-        " WHERE ?1 IS NULL OR session_id = ?1 ORDER BY session_id, seq, id",
-        (session_id,),
-    )
+    where, values = _of(table, session_id)
+    select = f"SELECT session_id, seq, kind, body FROM texts{where} ORDER BY session_id, seq, id"  # noqa: S608
+    rows: Iterator[tuple[str, int, str, str]] = source.execute(select, values)
     for each, group in groupby(rows, key=itemgetter(0)):
         texts = list(group)
         target.execute("DELETE FROM texts WHERE session_id = ?", (each,))
         target.executemany("INSERT INTO texts (session_id, seq, kind, body) VALUES (?, ?, ?, ?)", texts)
+
+
+def _of(table: SessionTable, session_id: str | None) -> tuple[str, tuple[str, ...]]:
+    """The condition for a session's rows, by their index; none for those of all sessions."""
+    return ("", ()) if session_id is None else (f" WHERE {table.session} = ?", (session_id,))
 
 
 def _probe(path: Path) -> FileProbe | None:
