@@ -72,3 +72,21 @@ def test_every_module_of_the_engine_stands_without_textual_and_http(repository: 
     code = "\n".join(f"import patchbay.app.engine.{name}" for name in names)
     assert len(names) > 5
     assert loaded(code, tmp_path).isdisjoint({"textual", "rich", "httpx"})
+
+
+def test_what_adds_a_ledger_up_is_not_loaded_to_start(tmp_path: Path) -> None:
+    """The screen, a session and a turn of it need none of it; whoever asks what was spent does."""
+    code = (
+        "import os; os.environ['PATCHBAY_MAKE_RUN'] = '1'\n"
+        "import patchbay.app.cli.screen\n"
+        "import patchbay.app.tui.main_screen\n"
+        "from patchbay.app.cli import main\n"
+        "assert main([]) == 0\n"
+        "import sys; print('LOADED', *sorted(sys.modules))"
+    )
+    run = python(["-c", code], tmp_path)
+    names = next(line for line in run.stdout.splitlines() if line.startswith("LOADED")).split()
+    assert "patchbay.app.engine.ledger_reader" in names, run.stderr
+    late = ("spending", "spending_report", "statistics", "ledger_rows", "cache_breaks")
+    assert {f"patchbay.app.engine.{name}" for name in late} & set(names) == set()
+    assert {"patchbay.app.tui.spending", "patchbay.app.tui.widgets.spending"} & set(names) == set()

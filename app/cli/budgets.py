@@ -1,11 +1,12 @@
 """Brings budgets from the settings and the command line into a session, and the ledger's sums to them."""
 
 import asyncio
+import sqlite3
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from ..engine.budget import ReadSpending
+from ..engine.budget import LedgerUnreadable, ReadSpending
 from ..engine.budget_events import BudgetRules, BudgetScope, BudgetSet, SpendingRead
 from ..engine.session import Session
 from ..engine.spent import spent_elsewhere
@@ -33,9 +34,12 @@ def set_budgets(session: Session, table: BudgetTable, *, max_cost: Decimal | Non
 
 
 def spending_of_others(database: Path, session_id: str) -> ReadSpending:
-    """Reads, in a thread, what all other sessions spent."""
+    """Reads, in a thread, what all other sessions spent. What it raises names the file and the cause."""
 
     async def read(today: date) -> SpendingRead:
-        return await asyncio.to_thread(spent_elsewhere, database, session_id, today)
+        try:
+            return await asyncio.to_thread(spent_elsewhere, database, session_id, today)
+        except (sqlite3.Error, OSError) as error:
+            raise LedgerUnreadable(f"{database}: {error}") from error
 
     return read

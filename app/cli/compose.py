@@ -38,8 +38,8 @@ from ..engine.compacting import Compacting
 from ..engine.drafts import waiting_words
 from ..engine.events import NoticeLevel, ProvidersListed, SavingChanged
 from ..engine.handoff import Prepare, Prepared
+from ..engine.ledger_reader import LedgerReader, open_ledger
 from ..engine.session import Parts, Session
-from ..engine.spending_report import LedgerReader, open_ledger
 from ..engine.state import SessionState
 from ..engine.titles import TitleWriter
 from ..kept_catalogue import refreshed_file

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
+
+from ..engine.database import attach
 
 Result = TypeVar("Result")
 _TIMEOUT_S = 10.0
@@ -20,6 +23,8 @@ class Lane:
         self._database = database
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"patchbay-{name}")
         self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+        """Device and inode of the file that the connection leads to."""
 
     async def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Do the work and return what it returns. Raises ``sqlite3.Error``, also when there is no database."""
@@ -45,13 +50,24 @@ class Lane:
         self._executor.shutdown(wait=True)
 
     def _do(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        there = _identity(self._database)
+        if there != self._opened:  # replaced or gone: what is written into a file without a name is lost
+            self._disconnect()
         if self._connection is None:
             # Whoever opened the session has checked and migrated the file; here it only has to be there.
-            uri = f"{self._database.absolute().as_uri()}?mode=rw"
-            self._connection = sqlite3.connect(uri, uri=True, timeout=_TIMEOUT_S, check_same_thread=False)
+            self._connection, self._opened = attach(self._database, write=True, wait_s=_TIMEOUT_S), there
         return work(self._connection)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file stands at a path now; None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -117,7 +117,7 @@ def _copy(paths: Paths, connection: sqlite3.Connection, session_id: str) -> tupl
 
 def _locked(paths: Paths, session_id: str) -> tuple[SessionLock | None, bool]:
     """The lock and whether the session is ours. Where nothing can be locked, it is: better than no session."""
-    lock = SessionLock(paths.state_folder / "locks", session_id)
+    lock = SessionLock(paths.locks, session_id)
     try:
         free = lock.acquire()
     except OSError:

@@ -1,7 +1,6 @@
 """What a headless run amounts to, gathered from the events of the session."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, TypedDict
 
 from ...providers.events import (
@@ -30,6 +29,7 @@ from ..engine.events import (
     TurnOutcome,
     TurnStarted,
 )
+from ..engine.exact import total
 from .arguments import ExitCode
 
 COUNTERS = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "thinking_tokens")
@@ -106,7 +106,7 @@ class RunReport:
         if not self._costs or len(amounts) < len(self._costs):
             return Cost(amount=None, source=CostSource.UNKNOWN)
         source = min((cost.source for cost in self._costs), key=_LEAST_CERTAIN_FIRST.index)
-        return Cost(amount=sum(amounts, Decimal(0)), source=source)
+        return Cost(amount=total(amounts), source=source)
 
     @property
     def error(self) -> dict[str, Any] | None:

@@ -15,18 +15,17 @@ from ...tools.safe_text import safe_line
 from ..engine import archive
 from ..engine.archive import Hit, SessionRow
 from ..engine.archive_views import session_prompts
-from ..engine.database import DatabaseError, connect
+from ..engine.database import DatabaseError, attach, connect
 from ..engine.drafts import save_draft
 from ..engine.ids import new_id
 from ..paths import find_paths
 from ..settings import SettingsError, load_settings
 from .arguments import ExitCode, new_parser
 from .headless import to_json
-from .retention import Retention
+from .retention import DAY_S, Retention
 from .session_files import FileProblem, exported, read_session_file, write_new
 
 _TITLE_CHARACTERS = 60
-_DAY_S = 86_400
 
 
 def sessions_command(words: Sequence[str]) -> int:
@@ -66,7 +65,7 @@ def folder_of(database: Path, given: str) -> Path | None:
     Only looks: whoever opens the session says what is wrong with it.
     """
     try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(attach(database)) as connection:
             found = archive.find_session(connection, given)
     except sqlite3.Error:
         return None
@@ -269,7 +268,7 @@ def _money(row: SessionRow) -> str:
 
 
 def _age(seconds: float) -> str:
-    for size, unit in ((_DAY_S, "d"), (3600, "h"), (60, "min")):
+    for size, unit in ((DAY_S, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return "now"

@@ -13,6 +13,8 @@ from decimal import Decimal
 
 from .codec import encode, journal_text
 from .events import CostSource, PromptSubmitted, SessionForked, SessionStarted, Stamped, TitleProposed
+from .exact import amount, total
+from .schema import SESSION_TABLES
 from .snippets import snippet
 
 _WORD = re.compile(r"\w+")
@@ -59,14 +61,8 @@ class Hit:
     """In how many messages of the session."""
 
 
-_OF_A_SESSION = (
-    ("events", "session_id"),
-    ("texts", "session_id"),
-    ("drafts", "session_id"),
-    ("snapshots", "session_id"),
-    ("sessions", "id"),
-)
-"""Tables that hold something of one session, and where its id stands; the ledger (``calls``) is not among them."""
+_OF_A_SESSION = tuple(table for table in reversed(SESSION_TABLES) if not table.ledger)
+"""What is deleted with a session, its own row last: a trigger on that sees to its snapshot."""
 
 _ROW = """
     SELECT s.id, s.folder, coalesce(s.name, s.title, ''), coalesce(s.model, ''), s.created_at, s.updated_at,
@@ -185,8 +181,8 @@ def purge(
     doomed = purgeable(connection, removed_before=removed_before, idle_before=idle_before, spared=spared)
     for row in doomed:
         with connection:
-            for table, column in _OF_A_SESSION:
-                connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (row.session_id,))  # noqa: S608
+            for table in _OF_A_SESSION:
+                connection.execute(f"DELETE FROM {table.name} WHERE {table.session} = ?", (row.session_id,))  # noqa: S608
     return [row.session_id for row in doomed]
 
 
@@ -298,7 +294,7 @@ def _hit(session: SessionRow, kind: str, body: str, words: Sequence[str], *, hit
 def _row(row: Sequence[object]) -> SessionRow:
     session_id, folder, title, model, created, updated, texts, calls, removed, name, origin = row
     messages, prompts = json.loads(str(texts))
-    priced: list[list[str | None]] = json.loads(str(calls))
+    priced = [(amount(cost), source) for cost, source in json.loads(str(calls))]
     return SessionRow(
         session_id=str(session_id),
         folder=str(folder),
@@ -308,7 +304,7 @@ def _row(row: Sequence[object]) -> SessionRow:
         updated_at=float(str(updated)),
         prompts=int(prompts or 0),
         calls=len(priced),
-        cost=sum((Decimal(cost) for cost, _ in priced if cost is not None), Decimal(0)),
+        cost=total(cost for cost, _ in priced if cost is not None),
         unknown_calls=sum(cost is None for cost, _ in priced),
         messages=int(messages),
         estimated=any(cost is not None and source == CostSource.ESTIMATED for cost, source in priced),

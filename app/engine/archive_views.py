@@ -3,11 +3,10 @@
 Like ``archive``: every function takes an open connection and raises ``sqlite3.Error`` when the disk refuses.
 """
 
-import json
 import sqlite3
 from dataclasses import dataclass
-from typing import Any, cast
 
+from .codec import event_object
 from .state import PromptEntry
 
 _MESSAGE_CHARS = 4000
@@ -41,7 +40,7 @@ def session_prompts(connection: sqlite3.Connection, session_id: str) -> list[Pro
     )
     prompts: list[PromptEntry] = []
     for kind, at, body in rows:
-        event = _object(body)
+        event = event_object(body)
         prompt_id = str(event.get("prompt_id", ""))
         if kind == "PromptSubmitted":
             prompts.append(PromptEntry(prompt_id=prompt_id, text=str(event.get("text", "")), at=float(at)))
@@ -49,12 +48,3 @@ def session_prompts(connection: sqlite3.Connection, session_id: str) -> list[Pro
             place = next((at for at, each in enumerate(prompts) if each.prompt_id == prompt_id), len(prompts))
             del prompts[place:]
     return prompts
-
-
-def _object(body: str) -> dict[str, Any]:
-    """A journal row's event as plain JSON; empty when it cannot be read."""
-    try:
-        found: object = json.loads(body)
-    except ValueError:
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

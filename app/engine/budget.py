@@ -25,6 +25,7 @@ from .budget_events import (
 from .budget_state import ASKED_AGAIN_FROM
 from .bus import MessageBus
 from .events import CallPriced, NoticeLevel, NoticePosted, Stamped
+from .exact import total
 from .forecast import Forecast, forecast, output_room
 from .ledger import CostOf
 from .state import SessionState
@@ -39,7 +40,11 @@ _LONGEST_UNKNOWN_ANSWER = 16_384
 """Tokens. Where the longest answer of a model is not known, a higher bound is not sent: it may be refused."""
 
 ReadSpending = Callable[[date], Awaitable[SpendingRead]]
-"""Reads from the ledger what other sessions spent on that day and in its month."""
+"""Reads from the ledger what other sessions spent on that day and in its month. Raises ``LedgerUnreadable``."""
+
+
+class LedgerUnreadable(Exception):
+    """What other sessions spent cannot be read now; the message names the file and the cause."""
 
 
 class BudgetStop(Exception):
@@ -127,7 +132,7 @@ def pending(state: SessionState, cost_of: CostOf, *, now: float) -> Decimal:
     if state.model is not None:
         known[state.model.ref] = state.model
     plans = [forecast(state, known[ref], tokens, cost_of, now=now) for ref, tokens in calls if ref in known]
-    return sum((plan.most for plan in plans if plan.most is not None), Decimal(0))
+    return total(plan.most for plan in plans if plan.most is not None)
 
 
 def skipped(
@@ -146,14 +151,25 @@ def skipped(
 class BudgetGate:
     """Keeps the budgets of one session."""
 
-    def __init__(self, bus: MessageBus, cost_of: CostOf, *, read: ReadSpending | None = None) -> None:
-        """``read`` None: there is no ledger, and day and month count this session only."""
+    def __init__(
+        self,
+        bus: MessageBus,
+        cost_of: CostOf,
+        *,
+        durable: Callable[[], Awaitable[None]],
+        read: ReadSpending | None = None,
+    ) -> None:
+        """``durable`` waits until everything published so far is on disk.
+
+        ``read`` None: there is no ledger, and day and month count this session only.
+        """
         self._bus = bus
         self._cost_of = cost_of
         self._read = read
         self._answer: asyncio.Future[BudgetChoice] | None = None
         self._named: set[ModelRef] = set()
-        self.durable: Callable[[], Awaitable[None]] = _at_once
+        self._unreadable = False
+        self._durable = durable
         bus.attach(self._hear)
 
     @property
@@ -202,16 +218,29 @@ class BudgetGate:
         return True
 
     async def refresh(self) -> None:
-        """Read what other sessions spent, where a limit counts it."""
+        """Read what other sessions spent, where a limit counts it.
+
+        A ledger that cannot be read ends no turn: what was read last goes on counting, and that is said once.
+        """
         if not self._state.budget.shared:
             return
-        today = date.fromtimestamp(self._bus.now)
-        if self._read is None:
-            seen = SpendingRead(today=today.isoformat(), day=Decimal(0), month=Decimal(0))
-        else:
-            seen = await self._read(today)
+        seen = await self._seen(date.fromtimestamp(self._bus.now))
         if seen != self._state.budget.others:
             self._bus.publish(seen)
+
+    async def _seen(self, today: date) -> SpendingRead:
+        if self._read is None:
+            return SpendingRead(today=today.isoformat(), day=Decimal(0), month=Decimal(0))
+        try:
+            seen = await self._read(today)
+        except LedgerUnreadable as error:
+            if not self._unreadable:
+                self._unreadable = True
+                message = f"What other sessions spent cannot be read: budgets count what was known of it last. {error}"
+                self._bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
+            return self._state.budget.known_of_others(today)
+        self._unreadable = False
+        return seen
 
     async def _ask(self, reached: BudgetReached) -> BudgetChoice:
         """Put the question and wait; cancelling the turn takes it back."""
@@ -219,7 +248,7 @@ class BudgetGate:
         choice = BudgetChoice.STOP
         try:
             self._bus.publish(reached)
-            await self.durable()
+            await self._durable()
             choice = await self._answer
         finally:
             self._answer = None
@@ -293,7 +322,3 @@ def money(amount: Decimal) -> str:
     if amount == amount.quantize(Decimal("0.01")) or amount >= 1:
         return f"${amount:,.2f}"
     return f"${float(amount):.4g}" if amount >= Decimal("0.0001") else f"${amount.normalize():f}"
-
-
-async def _at_once() -> None:
-    """Nothing to wait for: the session lives in memory only."""

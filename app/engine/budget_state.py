@@ -15,6 +15,7 @@ from .budget_events import (
     BudgetSet,
     SpendingRead,
 )
+from .exact import total
 
 ASKED_AGAIN_FROM = 2
 """A yes to a costly request holds for its turn, until one costs this many times as much."""
@@ -62,20 +63,27 @@ class BudgetState:
         """Whether a limit counts what other sessions spend."""
         return self.day is not None or self.month is not None
 
+    def known_of_others(self, today: date) -> SpendingRead:
+        """What the last reading says of that day and its month: nothing where it was of another one."""
+        seen, day = self.others, today.isoformat()
+        if seen is None or seen.today[:7] != day[:7]:
+            return SpendingRead(today=day, day=Decimal(0), month=Decimal(0))
+        return seen if seen.today == day else replace(seen, today=day, day=Decimal(0))
+
     def spent_today(self) -> Decimal:
         """What all sessions spent on the day the ledger was read last."""
         if self.others is None:
-            return sum((each.amount for each in self.own[-1:]), Decimal(0))
-        return self.others.day + self._own(self.others.today)
+            return self.own[-1].amount if self.own else Decimal(0)
+        return total((self.others.day, self._own(self.others.today)))
 
     def spent_this_month(self) -> Decimal:
         """What all sessions spent in that day's month."""
         if self.others is None:
-            return sum((each.amount for each in self.own), Decimal(0))
-        return self.others.month + self._own(self.others.today[:7])
+            return self._own("")
+        return total((self.others.month, self._own(self.others.today[:7])))
 
     def _own(self, beginning: str) -> Decimal:
-        return sum((each.amount for each in self.own if each.day.startswith(beginning)), Decimal(0))
+        return total(each.amount for each in self.own if each.day.startswith(beginning))
 
 
 BudgetEvent = BudgetSet | BudgetRules | SpendingRead | BudgetReached | BudgetAnswered
@@ -142,5 +150,5 @@ def with_cost(budget: BudgetState, amount: Decimal | None, at: float) -> BudgetS
         return replace(budget, own=(*budget.own, DaySpending(day=day, amount=amount)))
     return replace(
         budget,
-        own=tuple(replace(each, amount=each.amount + amount) if each is known else each for each in budget.own),
+        own=tuple(replace(each, amount=total((each.amount, amount))) if each is known else each for each in budget.own),
     )

@@ -6,11 +6,11 @@ drop has a cause between the two calls, and the journal knows most of them.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Any, cast
 
+from .codec import event_object
 from .events import CallPurpose
 from .ledger_rows import LedgerCall
 
@@ -53,11 +53,16 @@ class CacheReport:
 
 
 def cache_breaks(
-    calls: Sequence[LedgerCall], happened: Sequence[Happened], *, zone: tzinfo | None = None
+    calls: Sequence[LedgerCall],
+    happened: Sequence[Happened],
+    *,
+    zone: tzinfo | None = None,
+    wanted: Callable[[LedgerCall], bool] = lambda _: True,
 ) -> CacheReport:
-    """The breaks among the calls of one session, oldest first. ``happened`` is in order of time.
+    """The breaks among the calls of one session, oldest first, as far as it was a ``wanted`` call that met one.
 
-    Calls that failed, and calls beside the conversation (titles, summaries), neither leave nor miss this cache.
+    ``calls`` are all of the session, ``happened`` is in order of time. Calls that failed, and calls beside the
+    conversation (titles, summaries), neither leave nor miss this cache.
     """
     breaks: list[CacheBreak] = []
     before: LedgerCall | None = None
@@ -66,7 +71,7 @@ def cache_breaks(
         if call.purpose != CallPurpose.ANSWER or call.error_kind is not None or call.input_tokens is None:
             continue
         kept = 0 if before is None else _left(before)
-        if before is not None and kept:
+        if before is not None and kept and wanted(call):
             looked_at += 1
             lost = kept - (call.cache_read_tokens or 0)
             if lost >= GRAIN_TOKENS:
@@ -158,7 +163,7 @@ def _causes(rows: Iterable[tuple[float, str, str]]) -> Iterable[Happened]:
     """Only real changes: what is selected or read anew and is the same breaks nothing."""
     effort, planned, files = "", False, ""
     for at, kind, body in rows:
-        event = _object(body)
+        event = event_object(body)
         match kind:
             case "Rewound":
                 if event.get("conversation") is True:
@@ -177,11 +182,3 @@ def _causes(rows: Iterable[tuple[float, str, str]]) -> Iterable[Happened]:
                     yield Happened(at=at, reason=EFFORT)
             case _:
                 yield Happened(at=at, reason=COMPACTED)
-
-
-def _object(body: str) -> dict[str, Any]:
-    try:
-        found: object = json.loads(body)
-    except ValueError:
-        return {}
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

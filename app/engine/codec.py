@@ -97,6 +97,15 @@ def decode_event(row: dict[str, Any]) -> session_events.SessionEvent:
         raise ValueError(f"not an event of this version of Patchbay: {error}") from error
 
 
+def event_object(body: str) -> dict[str, Any]:
+    """A journal row's event as plain JSON, for whoever wants a field or two; empty when it cannot be read."""
+    try:
+        found: object = json.loads(body)
+    except ValueError:
+        return {}
+    return typing.cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
 def _encode_dataclass(value: Any) -> dict[str, Any]:
     out: dict[str, Any] = {TAG: type(value).__name__}
     for name, default in _defaults(value.__class__):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ...providers.base import ModelInfo, ModelRef
+from .forecast import counted_by_server, prompt_tokens
 from .state import AnswerEntry, Entry, SessionState
 
 DEFAULT_COMPACT_AT = 0.85
@@ -86,12 +87,8 @@ def _calibration(state: SessionState, ref: ModelRef) -> Calibration:
 def _counts(state: SessionState, ref: ModelRef) -> Iterator[tuple[int, int]]:
     """Weight and the server's count of earlier requests, newest first."""
     for entry in reversed(state.transcript):
-        if not isinstance(entry, AnswerEntry) or entry.ref != ref or not entry.weight:
-            continue
-        usage = entry.usage
-        tokens = sum(filter(None, (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens)))
-        if usage.input_tokens is not None and tokens > 0 and not entry.usage_estimated:
-            yield entry.weight, tokens
+        if isinstance(entry, AnswerEntry) and entry.ref == ref and entry.weight and counted_by_server(entry):
+            yield entry.weight, prompt_tokens(entry.usage)
 
 
 def _between(value: float, bounds: tuple[float, float]) -> float:

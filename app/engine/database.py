@@ -67,6 +67,16 @@ def open_database(path: Path, *, wait_s: float = 10.0) -> Opened:
         raise DatabaseError(f"{path}: the session database cannot be opened ({error}). Move the file away.") from error
 
 
+def attach(path: Path, *, write: bool = False, wait_s: float = 5.0) -> sqlite3.Connection:
+    """One more connection to a database that somebody else opened: nothing is created, checked or migrated.
+
+    ``wait_s`` is how long another writer is waited for. May be used by several threads, one at a time. Raises
+    ``sqlite3.OperationalError`` when there is no such file.
+    """
+    uri = f"{path.absolute().as_uri()}?mode={'rw' if write else 'ro'}"
+    return sqlite3.connect(uri, uri=True, timeout=wait_s, check_same_thread=False)
+
+
 def _salvaged(path: Path, wait_s: float) -> Opened:
     """A new database with what the damaged one still gives; another process may have seen to it meanwhile."""
     try:

@@ -1,7 +1,7 @@
 """Exact arithmetic over money: sums that lose no digit, and parts that add up to the whole."""
 
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_DOWN, Context, Decimal
+from decimal import ROUND_DOWN, Context, Decimal, InvalidOperation
 
 _EXACT = Context(prec=200)
 """More digits than any ledger can need; Python's default of 28 would round a sum of odd reported amounts."""
@@ -13,6 +13,17 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     for amount in amounts:
         result = _EXACT.add(result, amount)
     return result
+
+
+def amount(text: str | None) -> Decimal | None:
+    """An amount as a ledger has it; None when nobody knew it, or when the text is no number that can be summed."""
+    if text is None:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
 
 
 def split(amount: Decimal, weights: Sequence[int]) -> list[Decimal]:

@@ -199,6 +199,11 @@ def prompt_tokens(usage: Usage) -> int:
     return (usage.input_tokens or 0) + (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
 
 
+def counted_by_server(entry: AnswerEntry) -> bool:
+    """Whether its server said how many tokens the prompt had: what was estimated afterwards teaches nothing."""
+    return entry.usage.input_tokens is not None and prompt_tokens(entry.usage) > 0 and not entry.usage_estimated
+
+
 def _last_counted(state: SessionState, ref: ModelRef) -> AnswerEntry | None:
     """The newest answer of that model that its server counted; else the newest of any."""
     newest: AnswerEntry | None = None
@@ -210,11 +215,7 @@ def _last_counted(state: SessionState, ref: ModelRef) -> AnswerEntry | None:
 
 
 def _counted(state: SessionState) -> Iterator[AnswerEntry]:
-    return (
-        entry
-        for entry in _ended(state)
-        if entry.usage.input_tokens is not None and _weight(entry) and prompt_tokens(entry.usage)
-    )
+    return (entry for entry in _ended(state) if _weight(entry) and counted_by_server(entry))
 
 
 def _ended(state: SessionState) -> Iterator[AnswerEntry]:

@@ -1,20 +1,19 @@
-"""The ledger as rows: what one HTTP call to a model used, took and cost. Read from the database or heard on the bus.
+"""The ledger as rows: what one HTTP call to a model used, took and cost.
 
 Rows of sessions that were purged are still there: what was spent stays spent.
 """
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from math import inf
 from typing import Any
 
-from ...providers.events import ToolCallEnd
-from ...providers.redact import redact_registered
-from ...tools.events import ToolRunFinished
-from .events import CallPriced, CostSource, ProviderActivity, Stamped, ToolActivity
+from .events import CallPriced, CostSource, Stamped
+from .exact import amount
+from .live_ledger import LiveLedger, ToolUse
 
 CURRENCY = "USD"
 _SOURCES = {source.value: source for source in CostSource}
@@ -57,17 +56,6 @@ class LedgerCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToolUse:
-    """A run of a tool, as far as money is concerned: which answer called it, and how much it gave back."""
-
-    run_id: str
-    request_id: str
-    name: str
-    chars: int
-    """Length of the result that a model was given."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """Which calls are meant. ``model`` is an id or ``provider/model`` and may hold ``*``; letters' case is ignored."""
 
@@ -107,12 +95,10 @@ _CALLS = """
 
 def read_calls(connection: sqlite3.Connection, query: Query) -> list[LedgerCall]:
     """The calls that are meant, oldest first."""
-    where, values = ["c.at >= ?", "c.at < ?"], [query.since, query.until]
-    given = [(name, value) for name, value in (("c.session_id", query.session_id),) if value]
-    where += [f"{name} = ?" for name, _ in given]
-    rows = connection.execute(
-        f"{_CALLS} WHERE {' AND '.join(where)} ORDER BY c.at, c.rowid", (*values, *(value for _, value in given))
-    )
+    where, values = "c.at >= ? AND c.at < ?", (query.since, query.until)
+    if query.session_id:
+        where, values = f"{where} AND c.session_id = ?", (*values, query.session_id)
+    rows = connection.execute(f"{_CALLS} WHERE {where} ORDER BY c.at, c.rowid", values)
     return [call for row in rows if query.takes(call := _call(row))]
 
 
@@ -168,59 +154,18 @@ def _call(row: tuple[Any, ...]) -> LedgerCall:
 
 def _cost(text: str | None, currency: str) -> Decimal | None:
     """An amount that can be summed; one in another currency, or one that is no number, is unknown."""
-    if text is None or currency != CURRENCY:
-        return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() else None
+    return amount(text) if currency == CURRENCY else None
 
 
-@dataclass(slots=True)
-class LiveLedger:
-    """The rows of this process, as the bus tells them: those that are not on disk (yet) are not missed.
-
-    Attach ``sink`` to the bus; ``folder`` is the session's.
-    """
-
-    folder: str = ""
-    calls: dict[str, LedgerCall] = field(default_factory=dict[str, LedgerCall])
-    """By request id."""
-    uses: dict[str, ToolUse] = field(default_factory=dict[str, ToolUse])
-    """By run id."""
-    _names: dict[str, str] = field(default_factory=dict[str, str])
-
-    def sink(self, stamped: Stamped) -> None:
-        """Take one event."""
-        match stamped.event:
-            case CallPriced() as call:
-                self.calls[call.request_id] = heard(stamped, call, self.folder)
-            case ProviderActivity(event=ToolCallEnd() as part) as activity:
-                self._names[f"{activity.request_id}.{part.index}"] = redact_registered(part.name)
-            case ToolActivity(event=ToolRunFinished() as end) as activity:
-                self.uses[end.run_id] = ToolUse(
-                    run_id=end.run_id,
-                    request_id=activity.request_id,
-                    name=self._names.pop(end.run_id, "?"),
-                    chars=len(end.content),
-                )
-            case _:
-                pass
-
-    def with_calls(self, kept: Sequence[LedgerCall], query: Query) -> list[LedgerCall]:
-        """What the disk has, and after it what it has not."""
-        seen = {call.request_id for call in kept}
-        mine = [call for call in tuple(self.calls.values()) if call.request_id not in seen and query.takes(call)]
-        return [*kept, *mine]
-
-    def with_uses(self, kept: Sequence[ToolUse]) -> list[ToolUse]:
-        """The same for tool runs."""
-        seen = {use.run_id for use in kept}
-        return [*kept, *(use for use in tuple(self.uses.values()) if use.run_id not in seen)]
+def with_live(kept: Sequence[LedgerCall], live: LiveLedger, query: Query) -> list[LedgerCall]:
+    """The calls that are meant: what the disk has, and after it what it has not."""
+    seen = {call.request_id for call in kept}
+    heard_of = tuple(live.calls.values())
+    mine = [_heard(stamped, call, live.folder) for stamped, call in heard_of if call.request_id not in seen]
+    return [*kept, *filter(query.takes, mine)]
 
 
-def heard(stamped: Stamped, call: CallPriced, folder: str) -> LedgerCall:
+def _heard(stamped: Stamped, call: CallPriced, folder: str) -> LedgerCall:
     """The row of a call that was just priced."""
     usage = call.usage
     return LedgerCall(

@@ -124,7 +124,7 @@ def _began(state: SessionState, stamped: Stamped) -> SessionState:
         return replace(state, session_id=stamped.session_id, folder=folder, revisions=state.revisions.moved(status=1))
     message = "From here on this is a copy of the session."
     entry = NoticeEntry(message=message, level=NoticeLevel.INFO, at=stamped.at)
-    budget = replace(state.budget, own=(), others=None)
+    budget = replace(state.budget, own=(), others=None, warned=())
     return with_entry(replace(state, session_id=stamped.session_id, totals=Totals(), budget=budget), entry)
 
 

@@ -89,6 +89,7 @@ class TurnRunner:
         self._bus.publish(TurnStarted(turn_id=turn_id))
         outcome = TurnOutcome.CANCELLED
         try:
+            await self._look_at_spending()
             problem = "No model is selected." if model is None else await self._room.on_demand(turn_id, model, focus)
             if problem:
                 self._bus.publish(NoticePosted(message=problem))
@@ -196,6 +197,7 @@ class TurnRunner:
         Raises ``BudgetStop``.
         """
         while True:
+            await self._look_at_spending()
             # What a long conversation says is weighed once, and that takes longer than a screen can wait.
             await asyncio.to_thread(self.requests.of, self._state, model)
             refused = await self._room.before_request(turn_id, model)
@@ -205,6 +207,11 @@ class TurnRunner:
             if now.ref == model.ref:
                 return now, refused
             model = now
+
+    async def _look_at_spending(self) -> None:
+        """Making room costs too: what other sessions spent has to be known before it."""
+        if self._wiring.budget is not None:
+            await self._wiring.budget.refresh()
 
     async def _admit(self, model: ModelInfo) -> None:
         """Wait until the budgets allow the next request, to whatever model it goes then. Raises ``BudgetStop``."""

@@ -16,15 +16,7 @@ from typing import Any
 
 from ..paths import make_private_file
 from .fault_points import reached
-
-_KEYS = {
-    "sessions": ("id",),
-    "calls": ("request_id",),
-    "texts": ("id",),
-    "events": ("session_id", "seq"),
-    "drafts": ("session_id",),
-}
-"""The tables and what orders their rows. The search index is made from ``texts`` again, snapshots from ``events``."""
+from .schema import SESSION_TABLES
 
 
 def salvage(path: Path, migrations: Sequence[str]) -> tuple[Path, int]:
@@ -126,8 +118,8 @@ def _copied(damaged: Path, target: sqlite3.Connection) -> int:
     with contextlib.suppress(sqlite3.Error):
         source = sqlite3.connect(damaged)
         try:
-            for table, key in _KEYS.items():
-                kept += _copy_table(source, target, table, key)
+            for table in SESSION_TABLES:
+                kept += _copy_table(source, target, table.name, table.key)
         finally:
             source.close()
     return kept

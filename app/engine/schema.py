@@ -4,6 +4,36 @@
 what a person said about a session as a whole (its name, that it was removed).
 """
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionTable:
+    """A table whose rows belong to sessions and are taken along when they go into another file."""
+
+    name: str
+    session: str = "session_id"
+    """The column that names the session."""
+    key: tuple[str, ...] = ("session_id",)
+    """What orders its rows, and tells them apart."""
+    ledger: bool = False
+    """Whether its rows outlive the session: what was spent stays spent."""
+
+
+SESSION_TABLES = (
+    SessionTable(name="sessions", session="id", key=("id",)),
+    SessionTable(name="calls", key=("request_id",), ledger=True),
+    SessionTable(name="tool_runs", key=("run_id",), ledger=True),
+    SessionTable(name="texts", key=("id",)),
+    SessionTable(name="events", key=("session_id", "seq")),
+    SessionTable(name="drafts"),
+    SessionTable(name="kept_texts", key=("session_id", "name")),
+)
+"""In the order in which they are filled: a tool run that is known is not made again from its events.
+
+The search index is made from ``texts`` by triggers, snapshots from ``events`` when they are wanted.
+"""
+
 MIGRATIONS = (
     """
     CREATE TABLE sessions (

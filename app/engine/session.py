@@ -89,8 +89,7 @@ class Session:
         self.checkpoints = parts.checkpoints
         self._own = OwnCommands(bus, parts.run_own, self._durable)
         self._restoring = Restoring(bus, parts.checkpoints, self._durable)
-        self._budget = BudgetGate(bus, parts.cost_of, read=parts.read_spending)
-        self._budget.durable = self._durable
+        self._budget = BudgetGate(bus, parts.cost_of, durable=self._durable, read=parts.read_spending)
         self._runner = TurnRunner(
             bus,
             Wiring(

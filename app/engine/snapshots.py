@@ -18,14 +18,14 @@ from pathlib import Path
 from threading import Lock
 
 from ... import __version__
-from .database import load_events
+from .database import attach, load_events
 from .fault_points import reached
 from .kept_text import Shelf
 from .state import SessionState
 from .state_codec import StateError, layout_number, pack_state, unpack_state
 from .store import SessionStore
 
-_MEANING = 1
+_MEANING = 2
 """Raised when the reducer makes another state of the same journal."""
 _BATCH_BYTES = 2_000_000
 """Compressed text that is written in one transaction, so that nobody waits long for the lock."""
@@ -188,17 +188,32 @@ class _DatabaseTexts:
         self._lock = Lock()
 
     def fetch(self, name: str) -> str | None:
-        """The text, or None when it is not there or is not what it was."""
+        """The text, or None when it is not there or is not what it was.
+
+        A miss is looked for once more over a new connection: the file may have been moved, and the session's rows
+        with it, since the first one was opened.
+        """
+        with self._lock:
+            known = self._connection is not None
+            text = self._look(name)
+            if text is None and known:
+                self._disconnect()
+                text = self._look(name)
+            return text
+
+    def _look(self, name: str) -> str | None:
         try:
-            with self._lock:
-                if self._connection is None:
-                    self._connection = sqlite3.connect(
-                        f"{self._database.as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=5
-                    )
-                row = self._connection.execute(
-                    "SELECT body FROM kept_texts WHERE session_id = ? AND name = ?", (self._session_id, name)
-                ).fetchone()
+            if self._connection is None:
+                self._connection = attach(self._database)
+            row = self._connection.execute(
+                "SELECT body FROM kept_texts WHERE session_id = ? AND name = ?", (self._session_id, name)
+            ).fetchone()
             plain = b"" if row is None else zlib.decompress(bytes(row[0]))
         except (sqlite3.Error, zlib.error):
             return None
         return plain.decode("utf-8", "surrogatepass") if _digest(plain) == name else None
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

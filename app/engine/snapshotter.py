@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from .database import attach
 from .events import Stamped, TurnEnded
 from .snapshots import EVENT_CHARS, renew
 
@@ -76,12 +77,11 @@ class Snapshotter:
 
     def _make(self) -> None:
         begun = time.monotonic()
-        with contextlib.suppress(sqlite3.Error, OSError, TypeError):
+        with (
+            contextlib.suppress(sqlite3.Error, OSError, TypeError),
             # Never made anew: a file that is gone is the recorder's to notice.
-            connection = sqlite3.connect(f"{self._database.as_uri()}?mode=rw", uri=True, timeout=10)
-            try:
-                renew(connection, self._session_id)
-            finally:
-                connection.close()
+            contextlib.closing(attach(self._database, write=True, wait_s=10)) as connection,
+        ):
+            renew(connection, self._session_id)
         ended = time.monotonic()
         self._rests_until = ended + REST * (ended - begun)

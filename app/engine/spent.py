@@ -5,16 +5,16 @@ by the database.
 """
 
 import sqlite3
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from decimal import Decimal
 from pathlib import Path
 from statistics import median
 
 from ...providers.base import ModelRef
 from .budget_events import SpendingRead
+from .database import attach
+from .exact import amount, total
 
 RECORD_CALLS = 50
 """How many of a model's newest calls its record is made of."""
@@ -34,32 +34,24 @@ class ModelRecord:
     """How many tokens its server counts for one that is estimated; None when it never counted."""
 
 
-@contextmanager
-def _reading(database: Path) -> Generator[sqlite3.Connection]:
-    """The database, for reading alone; a writer is waited for, never held up."""
-    with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
-        yield connection
-
-
 def spent_elsewhere(database: Path, session_id: str, today: date) -> SpendingRead:
     """What all other sessions spent on that day and in its month, local time. Raises ``sqlite3.Error``."""
     midnight, first = _begins(today), _begins(today.replace(day=1))
-    day = month = Decimal(0)
-    with _reading(database) as connection:
+    with closing(attach(database)) as connection:
         rows = connection.execute(
             "SELECT at, cost FROM calls WHERE at >= ? AND session_id != ? AND cost IS NOT NULL", (first, session_id)
         )
-        for at, cost in rows:
-            amount = Decimal(cost)
-            month += amount
-            if at >= midnight:
-                day += amount
-    return SpendingRead(today=today.isoformat(), day=day, month=month)
+        costs = [(at, cost) for at, text in rows if (cost := amount(text)) is not None]
+    return SpendingRead(
+        today=today.isoformat(),
+        day=total(cost for at, cost in costs if at >= midnight),
+        month=total(cost for _, cost in costs),
+    )
 
 
 def model_record(database: Path, ref: ModelRef) -> ModelRecord | None:
     """How a model has done lately; None for one that was never asked. Raises ``sqlite3.Error``."""
-    with _reading(database) as connection:
+    with closing(attach(database)) as connection:
         rows: list[tuple[float, float | None, str | None]] = connection.execute(
             "SELECT duration_s, first_token_s, error_kind FROM calls WHERE provider = ? AND model = ?"
             " ORDER BY at DESC LIMIT ?",
@@ -92,7 +84,8 @@ def _rate(connection: sqlite3.Connection, ref: ModelRef) -> float | None:
         row = connection.execute(
             "SELECT coalesce(json_extract(body, '$.weight'), json_extract(body, '$.estimated_input_tokens'))"
             " FROM events"
-            " WHERE session_id = ? AND type = 'RequestStarted' AND json_extract(body, '$.request_id') = ? LIMIT 1",
+            " WHERE session_id = ? AND type = 'RequestStarted' AND json_extract(body, '$.request_id') = ?"
+            " ORDER BY seq DESC LIMIT 1",
             (session_id, request_id),
         ).fetchone()
         if row is not None and row[0]:
@@ -102,7 +95,7 @@ def _rate(connection: sqlite3.Connection, ref: ModelRef) -> float | None:
 
 def recent_models(database: Path, limit: int = 5) -> tuple[ModelRef, ...]:
     """The models that answered last in any session, newest first. Raises ``sqlite3.Error``."""
-    with _reading(database) as connection:
+    with closing(attach(database)) as connection:
         rows: list[tuple[str, str, float]] = connection.execute(
             "SELECT provider, model, max(at) AS latest FROM calls WHERE purpose = 'answer' AND error_kind IS NULL"
             " GROUP BY provider, model ORDER BY latest DESC LIMIT ?",

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from ...providers.redact import redact
 from .archive import insert_event, session_facts
+from .budget_state import BudgetEvent
 from .codec import TAG, decode_event, journal_text
 from .events import NOT_JOURNALLED, ModelSelected, SessionForked, Stamped
 from .private_commands import without_private
@@ -67,7 +68,7 @@ def import_lines(connection: sqlite3.Connection, lines: Iterable[str], new_id: s
         stamped = _event(line, new_id)
         if stamped is None:
             left_out += 1
-        else:
+        elif not isinstance(stamped[0].event, BudgetEvent):  # how much may be spent here is this person's to say
             stamps.append(stamped)
     folder, title = session_facts(each for each, _ in stamps)
     if not title:

@@ -8,24 +8,19 @@ only when it was overwritten: else somebody may have wanted them gone.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from ..paths import make_private_file
 from .database import is_damage, open_database
 from .file_probe import FileProbe
+from .schema import SESSION_TABLES, SessionTable
 
 _WAIT_S = 3.0
 """How long another process is waited for that holds the database, at first and while it keeps holding it."""
 _WAIT_AGAIN_S = 0.1
-_COPIED = {
-    "sessions": "id",
-    "events": "session_id",
-    "calls": "session_id",
-    "texts": "session_id",
-    "drafts": "session_id",
-}
-"""The tables that hold a session, and the column that names it."""
 MOVED = "The session database was deleted, moved or overwritten while this session ran. It goes on, whole, in {}."
 
 
@@ -137,7 +132,7 @@ class WritingPlace:
         if self._cut and self._probe is not None and self._probe.stands_at(self.path):
             copies = [(_beside(self.path, ending, "rescued"), _beside(self.path, ending)) for ending in ("", "-wal")]
             _write(copies[0][0], self._probe.chunks())
-            copies[1][0].write_bytes(copies[1][1].read_bytes())
+            _write(copies[1][0], (copies[1][1].read_bytes(),))
             for ending in ("", "-wal", "-shm"):
                 _beside(self.path, ending).unlink(missing_ok=True)
         with contextlib.suppress(sqlite3.Error):
@@ -156,18 +151,43 @@ class WritingPlace:
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection, session_id: str | None) -> None:
     """Take a session's rows along; those of all sessions when None."""
     with target:
-        for table, column in _COPIED.items():
-            names = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table})")]
-            names = [name for name in names if (table, name) != ("texts", "id")]
-            listed, marks = ", ".join(names), ", ".join("?" * len(names))
-            insert = f"INSERT OR IGNORE INTO {table} ({listed}) VALUES ({marks})"  # noqa: S608 - our own names
-            which = "?1 IS NULL OR " + column + " = ?1"
-            rows = source.execute(f"SELECT {listed} FROM {table} WHERE {which}", (session_id,))  # noqa: S608
+        for table in SESSION_TABLES:
+            copy = _copy_texts if table.name == "texts" else _copy_table
             try:
-                target.executemany(insert, rows)
+                copy(source, target, table, session_id)
             except sqlite3.DatabaseError as error:  # what can be read is taken along
                 if not is_damage(error):
                     raise
+
+
+def _copy_table(
+    source: sqlite3.Connection, target: sqlite3.Connection, table: SessionTable, session_id: str | None
+) -> None:
+    """What the open file has goes before what stands there: a session that moves twice is whole, and there once."""
+    names = [str(row[1]) for row in source.execute(f"PRAGMA table_info({table.name})")]
+    listed, marks = ", ".join(names), ", ".join("?" * len(names))
+    where, values = _of(table, session_id)
+    select = f"SELECT {listed} FROM {table.name}{where}"  # noqa: S608 - our own names
+    insert = f"INSERT OR REPLACE INTO {table.name} ({listed}) VALUES ({marks})"  # noqa: S608
+    target.executemany(insert, source.execute(select, values))
+
+
+def _copy_texts(
+    source: sqlite3.Connection, target: sqlite3.Connection, table: SessionTable, session_id: str | None
+) -> None:
+    """Their numbers are each file's own: those of a session are replaced as a whole, once all of them were read."""
+    where, values = _of(table, session_id)
+    select = f"SELECT session_id, seq, kind, body FROM texts{where} ORDER BY session_id, seq, id"  # noqa: S608
+    rows: Iterator[tuple[str, int, str, str]] = source.execute(select, values)
+    for each, group in groupby(rows, key=itemgetter(0)):
+        texts = list(group)
+        target.execute("DELETE FROM texts WHERE session_id = ?", (each,))
+        target.executemany("INSERT INTO texts (session_id, seq, kind, body) VALUES (?, ?, ?, ?)", texts)
+
+
+def _of(table: SessionTable, session_id: str | None) -> tuple[str, tuple[str, ...]]:
+    """The condition for a session's rows, by their index; none for those of all sessions."""
+    return ("", ()) if session_id is None else (f" WHERE {table.session} = ?", (session_id,))
 
 
 def _probe(path: Path) -> FileProbe | None:

@@ -40,11 +40,6 @@ def dollars(amount: Decimal, *, estimated: bool = False) -> str:
     return f"{mark}${amount:.2f}" if amount < 1000 else f"{mark}${amount:,.0f}"
 
 
-def limit(amount: Decimal) -> str:
-    """A budget or a sum beside one, in cents: ``$2.00``, ``$0.84``; with four digits below one cent."""
-    return f"${amount:,.2f}" if amount >= Decimal("0.01") or not amount else f"${amount:.4f}"
-
-
 def price(of: Price | None) -> str:
     """Input and output price of a million tokens: ``$3 / $15``, ``free``, ``?`` when unknown."""
     if of is None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from ...providers.base import Exchange, ModelRef
+from ..engine.ledger_reader import LedgerReader
 from ..engine.session import Session
-from ..engine.spending_report import LedgerReader
 from ..trust import FolderTrust
 from .attaching import Attaching
 from .sessions import OpenSession, Sessions

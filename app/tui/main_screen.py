@@ -45,7 +45,6 @@ from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
 from .widgets.prompt import Prompt
 from .widgets.prompt_box import PromptBox
-from .widgets.spending import show_cost, show_tokens
 from .widgets.tabs import PANES, TabLine
 from .widgets.todo_list import TodoList
 from .widgets.trust_bar import TrustBar
@@ -328,10 +327,14 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def action_show_cost(self) -> None:
         """What this session and all others cost."""
+        from .widgets.spending import show_cost  # what adds a ledger up is not loaded to start
+
         show_cost(self, self._bridge, self._control, self._signs)
 
     def action_show_tokens(self) -> None:
         """The same screen, with its tokens."""
+        from .widgets.spending import show_tokens
+
         show_tokens(self, self._bridge, self._control, self._signs)
 
     def action_toggle_thinking(self) -> None:

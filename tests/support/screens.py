@@ -5,8 +5,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from patchbay.app.engine.ledger_reader import LedgerReader
 from patchbay.app.engine.session import Session
-from patchbay.app.engine.spending_report import LedgerReader
 from patchbay.app.tui.app import PatchbayApp
 from patchbay.app.tui.attaching import Attaching
 from patchbay.app.tui.control import Preferences

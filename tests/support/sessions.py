@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from patchbay.app.engine.budget import ReadSpending
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import SessionEvent, SessionStarted, Stamped
 from patchbay.app.engine.handoff import Prepared
@@ -132,6 +133,7 @@ def make_session(
     select: ModelInfo | None = None,
     durable: Callable[[], Awaitable[None]] | None = None,
     run_own: RunOwn | None = None,
+    read_spending: ReadSpending | None = None,
 ) -> tuple[Session, Recording]:
     """A session whose first provider is selected, and the record of its events."""
     ticks = iter(range(1_000_000))
@@ -145,6 +147,7 @@ def make_session(
         step_limit=step_limit,
         durable=durable,
         run_own=run_own,
+        read_spending=read_spending,
     )
     session = Session(bus, parts)
     bus.publish(SessionStarted(folder=str(folder), version="test"))

@@ -7,10 +7,10 @@ from pathlib import Path
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import CallPurpose, SessionStarted
 from patchbay.app.engine.handoff import Prepared
+from patchbay.app.engine.ledger_reader import LedgerReader, open_ledger
 from patchbay.app.engine.recorder import Recorder
 from patchbay.app.engine.session import Parts, Session
 from patchbay.app.engine.side_call import side_call
-from patchbay.app.engine.spending_report import LedgerReader, open_ledger
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
 from patchbay.providers.base import ModelInfo, ModelRef, Price, PriceTier

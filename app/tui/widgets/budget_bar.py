@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from ....tools.safe_text import safe_line
-from ...engine.budget import SCOPE_WORDS, suggested
+from ...engine.budget import SCOPE_WORDS, money, suggested
 from ...engine.budget_events import BudgetChoice, BudgetLevel, BudgetReached, BudgetScope
 from ...engine.state import SessionState
 from .. import amounts
@@ -139,7 +139,7 @@ class BudgetBar(Vertical, can_focus=True):
             return
         limit = amount_in(event.value)
         if limit is None or limit <= waiting.limit:
-            self._problem = f"Write an amount above {amounts.limit(waiting.limit)}, like {suggested(waiting):.2f}."
+            self._problem = f"Write an amount above {money(waiting.limit)}, like {suggested(waiting):.2f}."
             self._fill()
             return
         self._close_entry()
@@ -200,11 +200,11 @@ def amount_in(text: str) -> Decimal | None:
 def question_content(waiting: BudgetReached, width: int, signs: Signs) -> Content:
     """Two rows: what is the matter, and in figures."""
     model = "" if waiting.ref is None else safe_line(waiting.ref.model)
-    spent = f"{amounts.limit(waiting.spent)} of {amounts.limit(waiting.limit)} is spent"
+    spent = f"{money(waiting.spent)} of {money(waiting.limit)} is spent"
     match waiting.level, waiting.forecast:
         case BudgetLevel.ASK, Decimal() as forecast:
             title = "This request costs more than you let one cost unasked"
-            why = f"{model}: about {amounts.dollars(forecast)}, asked from {amounts.limit(waiting.limit)} on."
+            why = f"{model}: about {amounts.dollars(forecast)}, asked from {money(waiting.limit)} on."
         case _, None:
             title = "Nobody knows what this model costs"
             why = f"{spent} for {SCOPE_WORDS[waiting.scope]}, and {model} has no known price: it cannot be counted."
@@ -223,9 +223,7 @@ def keys_content(waiting: BudgetReached, table: ActionTable) -> Content:
     """The keys that answer now."""
     words = {
         "budget.once": "send it" if waiting.level is BudgetLevel.ASK else "",
-        "budget.raise_limit": ""
-        if waiting.forecast is None
-        else f"raise the limit to {amounts.limit(suggested(waiting))}...",
+        "budget.raise_limit": "" if waiting.forecast is None else f"raise the limit to {money(suggested(waiting))}...",
         "budget.other_model": "another model",
         "budget.deny": "stop here",
     }

@@ -19,7 +19,7 @@ from ....providers.events import Usage
 from ....providers.messages import Effort
 from ....tools.base import Mode
 from ....tools.safe_text import safe_line
-from ...engine.budget import spent
+from ...engine.budget import money, spent
 from ...engine.budget_events import BudgetScope
 from ...engine.events import RetryScheduled
 from ...engine.ledger import CostOf
@@ -238,8 +238,13 @@ def _budget(state: SessionState, live: Usage, cost_of: CostOf) -> Segments:
     share, scope, limit = max(shares)
     role = "danger" if share >= 1 else "warn" if share >= state.budget.rules.warn_at else "muted"
     if scope is BudgetScope.SESSION:
-        return [BarSegment(f"of {amounts.limit(limit)} ", role)]
-    return [BarSegment(f"{scope.value} {amounts.limit(share * limit)} of {amounts.limit(limit)} ", role)]
+        return [BarSegment(f"of {money(limit)} ", role)]
+    return [BarSegment(f"{scope.value} {_steady(share * limit)} of {money(limit)} ", role)]
+
+
+def _steady(amount: Decimal) -> str:
+    """A sum that counts up, in cents from one on: more digits would come and go."""
+    return money(amount.quantize(Decimal("0.01")) if amount >= Decimal("0.01") else amount)
 
 
 def _spaced(groups: list[Segments]) -> Segments:

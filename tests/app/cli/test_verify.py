@@ -110,6 +110,16 @@ def test_a_failed_turn_has_its_own_code(desk: Desk) -> None:
     assert done.returncode == 5 and "the model's turn failed" in done.stdout
 
 
+def test_a_budget_that_no_request_fits_ends_it_at_once_and_says_so(desk: Desk) -> None:
+    price = '[pricing."m"]\ninput_per_mtok = 3\noutput_per_mtok = 15\n'
+    with chat_server(*mending("test")) as server:
+        desk.configure(server, more=f"\n{price}")
+        done = desk.run("--yes", "--max-cost", "0.000001")
+    assert (done.returncode, server.requests) == (4, [])
+    assert done.stdout == "Verify: stopped at the budget; unittest and lint.py still failed.\n"
+    assert "$0.00 of $0.000001 for this session is spent, and the next request may cost" in done.stderr
+
+
 def test_list_runs_nothing_and_finds_what_files_name(desk: Desk) -> None:
     desk.configure(None, checks=())
     (desk.folder / "Makefile").write_text("test:\n\ttouch ran\n")

@@ -23,6 +23,7 @@ from patchbay.app.engine.events import (
     CallPurpose,
     NoticePosted,
     RequestStarted,
+    SessionForked,
     SideCallStarted,
     TurnOutcome,
 )
@@ -333,3 +334,17 @@ async def test_cancel_takes_the_question_back():
     assert recording.of(BudgetAnswered)[-1].choice is BudgetChoice.STOP
     await asyncio.sleep(0)
     assert session.state.budget.waiting is None
+
+
+async def test_a_copy_of_a_session_warns_of_what_it_spends_itself():
+    _provider, session, recording = opened(CALL, DONE, CALL, DONE)
+    session.bus.publish(BudgetRules(warn_at=D("0.05")))
+    session.set_budget(BudgetScope.SESSION, D("0.1"))
+    session.submit("hello")
+    await session.wait_idle()
+    assert session.state.budget.warned == (BudgetScope.SESSION,)
+    session.bus.publish(SessionForked(origin="s0"))
+    assert session.state.budget.warned == ()
+    session.submit("again")
+    await session.wait_idle()
+    assert [each.level for each in recording.of(BudgetReached)] == [BudgetLevel.WARNING] * 2

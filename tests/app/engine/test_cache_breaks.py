@@ -140,3 +140,16 @@ def test_the_journal_tells_of_real_changes_only(journal: Path) -> None:
     found = [each.reason for each in read_happened(connection, "s")]
     connection.close()
     assert found == [INSTRUCTED, INSTRUCTED, MODE, EFFORT, REWOUND]
+
+
+def test_causes_are_told_from_the_whole_session_and_only_breaks_of_wanted_calls_are() -> None:
+    calls = [
+        call(0, written=5000),
+        call(1, read=0, written=4000, model="opus"),
+        call(2, read=1000, model="sonnet"),
+        call(3, read=0, model="sonnet"),
+    ]
+    found = cache_breaks(calls, (), zone=UTC, wanted=lambda each: each.model == "sonnet")
+    assert [(each.request_id, each.lost_tokens) for each in found.breaks] == [("r2", 3000), ("r3", 1000)]
+    assert found.breaks[0].reasons == ("model switched from opus to sonnet",)
+    assert found.looked_at == 2

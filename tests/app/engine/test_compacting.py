@@ -2,10 +2,12 @@
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
+from patchbay.app.engine.budget_events import BudgetChoice, BudgetScope, SpendingRead
 from patchbay.app.engine.codec import decode_stamped, encode
 from patchbay.app.engine.compacting import PASSES
 from patchbay.app.engine.compaction_events import Compacted, CompactionCause, CompactionMethod
@@ -350,3 +352,43 @@ async def test_after_a_switch_the_window_of_the_new_model_counts():
     session.select_model(small, "scripted")
     await ask(session, "now you")
     assert len(recording.of(Compacted)) == 1
+
+
+async def test_no_summary_is_paid_for_when_others_spent_the_days_budget():
+    async def read(today):
+        return SpendingRead(today=today.isoformat(), day=Decimal(5), month=Decimal(5))
+
+    server = Server(20_000)
+    provider = ScriptedProvider("fake", server)
+    session, recording = make_session(provider, select=model(window=20_000), read_spending=read)
+    await ask(session, *(f"prompt {n}. {LONG}" for n in range(4)))
+    session.set_budget(BudgetScope.DAY, Decimal(5))
+    assert session.state.budget.others is None, "nothing was read without a budget"
+    session.compact()
+    await session.wait_idle()
+    assert not any(map(is_summary, provider.requests))
+    (done,) = recording.of(Compacted)
+    assert done.method is CompactionMethod.DIGEST
+    assert "quota" in done.why_digest
+
+
+async def test_what_others_spent_is_known_before_room_is_made_for_a_turn():
+    async def read(today):
+        return SpendingRead(today=today.isoformat(), day=Decimal(5), month=Decimal(5))
+
+    server = Server(2000)
+    provider = ScriptedProvider("fake", server)
+    session, recording = make_session(provider, select=model(window=2000), read_spending=read)
+    server.summary = fail(ErrorKind.INVALID_REQUEST, "no summaries here")
+    number = 0
+    while session.state.context_tokens is None or session.state.context_tokens < 1500:
+        await ask(session, f"prompt {number}. {LONG}")
+        number += 1
+    session.set_budget(BudgetScope.DAY, Decimal(5))
+    asked = len(provider.requests)
+    session.submit(f"one more. {LONG}")
+    await until(lambda: session.state.budget.waiting is not None)
+    session.answer_budget(BudgetChoice.STOP)
+    assert await session.wait_idle() is TurnOutcome.BUDGET
+    assert recording.of(Compacted)[-1].method is CompactionMethod.DIGEST
+    assert len(provider.requests) == asked

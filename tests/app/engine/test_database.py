@@ -1,11 +1,12 @@
 import os
 import random
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from patchbay.app.engine.archive import list_sessions, search
-from patchbay.app.engine.database import DatabaseUnwritable, connect, load_events, open_database
+from patchbay.app.engine.database import DatabaseUnwritable, attach, connect, load_events, open_database
 from patchbay.app.engine.schema import MIGRATIONS
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
@@ -83,3 +84,18 @@ def test_a_database_of_the_first_schema_gets_a_search_index(database):
     hits = search(connect(database), "harbour")
     assert [hit.session.session_id for hit in hits] == ["session-a"]
     assert hits[0].hits == 2
+
+
+def test_one_more_connection_makes_no_file_and_writes_only_when_it_is_to(tmp_path):
+    path = tmp_path / "a folder with % and #" / "patchbay.db"
+    for write in (False, True):
+        with pytest.raises(sqlite3.OperationalError):
+            attach(path, write=write)
+    assert not path.parent.exists()
+    connect(path).close()
+    with closing(attach(path)) as reading, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reading.execute("DELETE FROM sessions")
+    with closing(attach(path, write=True)) as writing, writing:
+        writing.execute("INSERT INTO drafts VALUES ('s', 1.0, 'x')")
+    with closing(attach(path)) as reading:
+        assert reading.execute("SELECT text FROM drafts").fetchall() == [("x",)]

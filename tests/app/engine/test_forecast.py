@@ -133,3 +133,11 @@ def test_how_a_server_counted_in_other_sessions_goes_before_how_another_counts()
     assert (plan.input_tokens, plan.rough) == (12_500, True)
     own = forecast(state(before), CLAUDE, 10_000, cost_of, now=1001.0, rate=1.25)
     assert own.input_tokens == 9000
+
+
+def test_what_was_estimated_after_a_break_is_no_count_of_the_server():
+    counted = answered(Usage(input_tokens=12_000, output_tokens=500))
+    broken = replace(answered(Usage(input_tokens=30_000, output_tokens=9)), usage_estimated=True)
+    assert forecast(state(counted, broken), CLAUDE, 11_000, cost_of, now=1001.0).input_tokens == 13_200
+    alone = forecast(state(broken), CLAUDE, 11_000, cost_of, now=1001.0)
+    assert (alone.input_tokens, alone.rough) == (11_000, True)

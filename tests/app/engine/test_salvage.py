@@ -1,6 +1,8 @@
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -9,7 +11,9 @@ from patchbay.app.engine.archive import list_sessions
 from patchbay.app.engine.database import connect, load_events, open_database
 from patchbay.app.engine.fault_points import SALVAGE_POINTS
 from patchbay.app.engine.schema import MIGRATIONS
+from patchbay.app.engine.snapshots import renew
 from support.journals import written_session
+from support.long_sessions import LONG_ID, LongSession
 
 
 class Died(BaseException):
@@ -114,3 +118,21 @@ def test_two_processes_that_start_at_once_make_one_database(database):
         process.stdin.write("go\n")
         process.stdin.flush()
     assert {process.communicate(timeout=60)[0] for process in many} == {f"{len(MIGRATIONS)}\n"}
+
+
+def test_what_was_put_aside_and_what_the_ledger_has_is_salvaged_too(database):
+    session = LongSession(database)
+    session.turn(0, output=100_000)
+    session.recorder.close()
+    with closing(connect(database)) as connection:
+        renew(connection, LONG_ID)
+    counts = ("SELECT count(*) FROM kept_texts", "SELECT run_id, outcome, chars FROM tool_runs", "SELECT * FROM calls")
+    damage(database)
+    with closing(sqlite3.connect(database)) as broken:
+        broken.execute("UPDATE tool_runs SET asked = 1, decision = 'always'")  # what no event tells again
+        broken.commit()
+        before = [sorted(broken.execute(each)) for each in counts]
+    assert all(before)
+    with closing(open_database(database).connection) as connection:
+        assert [sorted(connection.execute(each)) for each in counts] == before
+        assert connection.execute("SELECT DISTINCT asked, decision FROM tool_runs").fetchall() == [(1, "always")]

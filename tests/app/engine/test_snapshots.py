@@ -106,6 +106,31 @@ def test_long_output_stays_on_disk_until_it_is_read(database):
     assert load_session(connection, LONG_ID).state.runs[0].content == LOST
 
 
+def test_a_text_that_went_into_another_file_with_its_session_is_found_there(database):
+    session = long_session(database)
+    session.recorder.close()
+    connection = connect(database)
+    renew(connection, LONG_ID)
+    state = load_session(connection, LONG_ID).state
+    assert state.runs[0].content == session.bus.store.state.runs[0].content
+    copy = connect(database.with_name("copy.db"))
+    connection.execute("DELETE FROM kept_texts WHERE name = ?", (state.runs[1].content_name,))
+    connection.commit()
+    kept = connection.execute("SELECT * FROM kept_texts").fetchall()
+    connection.execute("DELETE FROM kept_texts")
+    connection.commit()
+    with copy:
+        copy.executemany("INSERT INTO kept_texts VALUES (?, ?, ?)", kept)
+    copy.execute("PRAGMA journal_mode = DELETE")
+    for opened in (copy, connection):
+        opened.close()
+    for ending in ("-wal", "-shm"):
+        database.with_name(f"{database.name}{ending}").unlink(missing_ok=True)
+    database.with_name("copy.db").replace(database)
+    assert state.runs[2].content == session.bus.store.state.runs[2].content
+    assert state.runs[1].content == LOST, "one that is nowhere is looked for, and lost"
+
+
 def test_a_second_snapshot_keeps_each_text_once(database):
     session = long_session(database)
     session.recorder.close()

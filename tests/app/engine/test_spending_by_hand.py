@@ -117,3 +117,17 @@ async def test_what_was_paid_stays_paid_when_prices_change_and_sessions_go(costl
     there = await costly.ledger.read(Query(folder="/src/shop"), By.SESSION)
     assert there.total.cost == costly.session.state.totals.cost
     assert there.groups[0].label == "(deleted, or without a prompt)"
+
+
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize(("model", "lost"), [("gpt", [11_840]), ("anthropic/sonnet", [])])
+async def test_a_filter_leaves_out_breaks_and_names_no_other_cause(
+    costly: Costly, model: str, lost: list[int], saved: bool
+) -> None:
+    if not saved:
+        costly.ledger.database = None
+    query = Query(session_id=costly.session.state.session_id, model=model)
+    found = (await costly.ledger.read(query, By.MODEL)).cache
+    assert found is not None
+    assert [each.lost_tokens for each in found.breaks] == lost
+    assert [each.reasons[0] for each in found.breaks] == ["provider switched from anthropic to openai"] * len(lost)

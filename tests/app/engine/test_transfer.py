@@ -1,11 +1,24 @@
 import json
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.app.engine import archive
+from patchbay.app.engine.archive import insert_event
+from patchbay.app.engine.budget_events import (
+    BudgetLevel,
+    BudgetReached,
+    BudgetRules,
+    BudgetScope,
+    BudgetSet,
+    SpendingRead,
+    UnknownPrice,
+)
+from patchbay.app.engine.budget_state import BudgetState
 from patchbay.app.engine.database import connect, load_events
+from patchbay.app.engine.events import Stamped
 from patchbay.app.engine.state import SessionState, Totals
 from patchbay.app.engine.store import SessionStore
 from patchbay.app.engine.transfer import TransferError, export_lines, import_lines
@@ -68,3 +81,22 @@ def test_garbage_is_refused_by_name(lines):
 
     with pytest.raises(TransferError):
         import_lines(sqlite3.connect(":memory:"), lines, "session-b", at=5.0)
+
+
+def test_budgets_of_whoever_exported_it_do_not_come_along(tmp_path):
+    state = written_session(tmp_path / "patchbay.db", "session-a", prompts=1)
+    connection = connect(tmp_path / "patchbay.db")
+    foreign = [
+        BudgetSet(scope=BudgetScope.SESSION, limit=Decimal(1000)),
+        BudgetRules(warn_at=Decimal("0.99"), unknown_price=UnknownPrice.ALLOW),
+        SpendingRead(today="2026-03-02", day=Decimal(7), month=Decimal(70)),
+        BudgetReached(scope=BudgetScope.DAY, level=BudgetLevel.PAUSE, spent=Decimal(7), limit=Decimal(8)),
+    ]
+    for seq, event in enumerate(foreign, 900):
+        insert_event(connection, Stamped(seq=seq, at=1.0, session_id="session-a", event=event), seq)
+    done = import_lines(connection, list(export_lines(connection, "session-a")), "session-b", at=5.0)
+    assert done.left_out == 0, "they are of this version"
+    assert replayed(connection, "session-a").budget.session == 1000
+    copy = replayed(connection, "session-b")
+    assert copy.budget == BudgetState()
+    assert copy.transcript[:-1] == state.transcript

@@ -49,7 +49,7 @@ async def test_the_pause_says_what_is_spent_and_stops_at_a_key(size):
         await at_the_pause(desk)
         shown = painted(desk)
         assert "The next request would pass the budget for this session" in shown
-        assert "$0.0060 of $0.02 is spent" in shown
+        assert "$0.006 of $0.02 is spent" in shown
         assert "l raise the limit to $0.03...   m another model   n stop here" in shown
         assert "of $0.02" in shown.splitlines()[-2 if size[1] > 30 else -1]
         assert "y send" not in shown
