@@ -22,6 +22,8 @@ _KEYS = {
     "calls": ("request_id",),
     "texts": ("id",),
     "events": ("session_id", "seq"),
+    "packs": ("session_id", "seq"),
+    "pack_texts": ("session_id", "name"),
     "drafts": ("session_id",),
 }
 """The tables and what orders their rows. The search index is made from ``texts`` again, snapshots from ``events``."""
@@ -40,6 +42,7 @@ def salvage(path: Path, migrations: Sequence[str]) -> tuple[Path, int]:
     make_private_file(new)
     target = sqlite3.connect(new)
     try:
+        target.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for number, script in enumerate(migrations, 1):
             target.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
         kept = _copied(path, target)

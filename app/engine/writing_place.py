@@ -21,6 +21,8 @@ _WAIT_AGAIN_S = 0.1
 _COPIED = {
     "sessions": "id",
     "events": "session_id",
+    "packs": "session_id",
+    "pack_texts": "session_id",
     "calls": "session_id",
     "texts": "session_id",
     "drafts": "session_id",
