@@ -88,7 +88,8 @@ def _open(path: Path, wait_s: float) -> sqlite3.Connection:
     reached("open.created")
     connection = sqlite3.connect(path, check_same_thread=False, timeout=wait_s)
     try:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file, or of one that is vacuumed
+        if not path.stat().st_size:  # a new file; said to an older one, it writes
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         _migrate(connection, path)

@@ -31,7 +31,7 @@ _BYTES = " + ".join(
 _ROWS = f"SELECT seq, last_seq, at, type, body FROM events WHERE session_id = ? AND {_LOOSE}"  # noqa: S608
 _FEW = f"SELECT 1 FROM events WHERE session_id = sessions.id AND {_LOOSE} LIMIT ?"  # noqa: S608
 _IDLE = (
-    "SELECT id FROM sessions WHERE updated_at < ? AND removed_at IS NULL"
+    "SELECT id FROM sessions WHERE updated_at < ? AND removed_at IS NULL"  # noqa: S608 - our own words
     f" AND (SELECT count(*) FROM ({_FEW})) = ? ORDER BY updated_at"
 )
 
