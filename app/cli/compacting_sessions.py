@@ -157,7 +157,7 @@ class BackgroundCompaction:
                 self._compact()
         except SettingsError:
             return  # another one is at it
-        except (sqlite3.Error, OSError, PackingError) as error:
+        except (sqlite3.Error, OSError) as error:
             if not self._stopped.is_set():
                 note("sessions not compacted", {"error": str(error)}, logging.WARNING)
 
@@ -168,13 +168,21 @@ class BackgroundCompaction:
         try:
             rows = 0
             for session_id in idle_sessions(connection, before=time.time() - self._after_days * DAY_S):
-                rows += pack_session(connection, session_id, may_go_on=self._rested(session_id))
+                rows += self._packed(connection, session_id)
             if rows:
                 note("sessions compacted", {"rows": rows})
             self._shorten(connection, file_size(connection))
         finally:
             self._connection = None
             connection.close()
+
+    def _packed(self, connection: sqlite3.Connection, session_id: str) -> int:
+        """Pack one session; one that would not read as before is left alone and does not hold up the others."""
+        try:
+            return pack_session(connection, session_id, may_go_on=self._rested(session_id))
+        except PackingError as error:
+            note("session not compacted", {"error": str(error)}, logging.WARNING)
+            return 0
 
     def _shorten(self, connection: sqlite3.Connection, size: FileSize) -> None:
         if size.step_by_step:

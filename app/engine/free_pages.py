@@ -54,7 +54,8 @@ def shorten(connection: sqlite3.Connection, *, may_go_on: Callable[[], bool]) ->
     """Give free pages back a few at a time, asking before each step. Raises ``sqlite3.Error``."""
     while may_go_on() and (size := file_size(connection)).free and size.step_by_step:
         reached("pages.begun")
-        connection.execute(f"PRAGMA incremental_vacuum({STEP_PAGES})").fetchall()
+        # As a script: ``execute`` ends a statement without columns after its first step, which is one page.
+        connection.executescript(f"PRAGMA incremental_vacuum({STEP_PAGES})")
         reached("pages.given")
         if file_size(connection).free >= size.free:
             return

@@ -208,7 +208,7 @@ def _add(connection: sqlite3.Connection, session_id: str, step: Step) -> None:
 def _read_back(connection: sqlite3.Connection, session_id: str, first: int, last: int) -> list[JournalRow]:
     """The rows that can be packed of that part of the journal, as whoever reads it will read them."""
     found: list[JournalRow] = []
-    with closing(journal_rows(connection, session_id, after=first - 1)) as rows:
+    with closing(journal_rows(connection, session_id, after=first - 1, problems=[])) as rows:
         for row in rows:
             if row.seq > last:
                 break

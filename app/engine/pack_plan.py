@@ -47,18 +47,26 @@ def plan(rows: Sequence[JournalRow], known: frozenset[str]) -> Step:
     """What the rows become, where texts of the names ``known`` lie there already."""
     parsed = [_parsed(row.body) for row in rows]
     events = [event for event, _ in parsed]
-    texts = {text_name(text): text for _, long in parsed for _, text in long}
+    whole = _outputs(events)
+    # The pieces of a long output lie there as one text, or within what the model got of it.
+    texts = {
+        text_name(text): text
+        for event, long in parsed
+        if (piece := _piece(event)) is None or piece[0] not in whole
+        for _, text in long
+    }
     parts: dict[str, tuple[str, int, int]] = {}
     outputs: dict[str, tuple[str, int]] = {}
-    for run_id, output in _outputs(events).items():
+    for run_id, output in whole.items():
         content = _content(events, run_id)
         name, at = text_name(output), content.find(output)
-        whole = text_name(content) if at >= 0 else name
         if at < 0:
             texts.setdefault(name, output)
-        elif name not in texts:
-            parts[name] = whole, at, at + len(output)
-        outputs[run_id] = whole, max(at, 0)
+            outputs[run_id] = name, 0
+            continue
+        outputs[run_id] = text_name(content), at
+        if name not in texts:
+            parts[name] = text_name(content), at, at + len(output)
     bodies, holes = _emptied(rows, parsed, outputs)
     packed = pack([row._replace(body=body) for row, body in zip(rows, bodies, strict=True)], holes)
     return Step(
