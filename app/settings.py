@@ -168,6 +168,8 @@ class SessionsTable(BaseModel):
     """Days after its last prompt that a session is purged; 0 never."""
     keep_removed_days: int = Field(default=30, ge=0)
     """Days that a removed session can be restored; 0 for ever."""
+    compact_after_days: int = Field(default=7, ge=0)
+    """Days after its last prompt that a session is compacted on disk; 0 never."""
 
 
 class BudgetTable(BaseModel):

@@ -18,11 +18,18 @@ class Retention:
 
     keep_days: int = 0
     keep_removed_days: int = 30
+    compact_after_days: int = 0
+    """Days since the last prompt after which a session is compacted on disk; 0 never."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Retention":
         """What the settings say."""
-        return cls(keep_days=settings.sessions.keep_days, keep_removed_days=settings.sessions.keep_removed_days)
+        table = settings.sessions
+        return cls(
+            keep_days=table.keep_days,
+            keep_removed_days=table.keep_removed_days,
+            compact_after_days=table.compact_after_days,
+        )
 
     def purgeable(self, connection: sqlite3.Connection, paths: Paths, *, at: float) -> list[SessionRow]:
         """What a purge at this time (epoch seconds) would delete. Raises ``sqlite3.Error``."""

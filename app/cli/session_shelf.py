@@ -16,6 +16,7 @@ from ..engine.session_lock import held_sessions
 from ..engine.state import PromptEntry, SessionState
 from ..paths import Paths
 from ..tui.sessions import EXPORT_SUFFIXES, SessionsError
+from .compacting_sessions import BackgroundCompaction
 from .lane import Lane
 from .retention import Retention
 from .session_files import FileProblem, exported, read_session_file, write_new
@@ -35,6 +36,7 @@ class SessionShelf:
             Lane(paths.database, name) for name in ("browse", "search", "write")
         )
         self._searches = 0
+        self._compaction = BackgroundCompaction(paths, retention.compact_after_days)
 
     @property
     def current(self) -> str:
@@ -140,15 +142,21 @@ class SessionShelf:
         self._writing.post(lambda connection: save_draft(connection, session_id, text, at=now))
 
     async def tidy(self) -> int:
-        """Delete for good what the settings no longer keep; sessions that are open anywhere stay."""
+        """Delete for good what the settings no longer keep; sessions that are open anywhere stay.
+
+        What is idle is then compacted in the background.
+        """
 
         def purge(connection: sqlite3.Connection) -> list[str]:
             return self._retention.purge(connection, self._paths, at=time.time())
 
-        return len(await _said(self._writing, purge))
+        purged = await _said(self._writing, purge)
+        self._compaction.begin()
+        return len(purged)
 
     def close(self) -> None:
         """Write what was given to be kept. Blocks for it."""
+        self._compaction.stop()
         for lane in (self._finding, self._looking, self._writing):
             lane.close()
 

@@ -21,6 +21,7 @@ from ..engine.ids import new_id
 from ..paths import find_paths
 from ..settings import SettingsError, load_settings
 from .arguments import ExitCode, new_parser
+from .compacting_sessions import compact_command
 from .headless import to_json
 from .retention import DAY_S, Retention
 from .session_files import FileProblem, exported, read_session_file, write_new
@@ -154,6 +155,13 @@ def _prune(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
             f" others {_days(retention.keep_days)} after their last prompt ([sessions] in the settings).\n"
         )
     return ExitCode.OK
+
+
+def _compact(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
+    """Compact the sessions that are named, or all that are idle long enough."""
+    chosen = [the_session(connection, given) for given in options.sessions] or None
+    days = _retention().compact_after_days if options.after_days is None else options.after_days
+    return compact_command(connection, find_paths(os.environ), chosen, after_days=days, dry_run=options.dry_run)
 
 
 def _retention() -> Retention:
@@ -312,6 +320,10 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     pruning.add_argument("--keep-days", type=_whole, metavar="N", help="days after the last prompt; 0 for ever")
     pruning.add_argument("--keep-removed-days", type=_whole, metavar="N", help="days after the removal; 0 for ever")
+    compacting = add("compact", "make sessions smaller on disk; nothing of them changes", _compact)
+    compacting.add_argument("sessions", nargs="*", metavar="ID", help="these; none: all that are idle long enough")
+    compacting.add_argument("--dry-run", action="store_true", help="only say what it would give")
+    compacting.add_argument("--after-days", type=_whole, metavar="N", help="days after the last prompt; 0 for none")
     forking = add("fork", "copy a session, whole or up to a prompt", _fork)
     forking.add_argument("session", metavar="ID")
     forking.add_argument("--before", type=int, metavar="N", help="leave out prompt number N and all that follows")

@@ -14,6 +14,7 @@ from decimal import Decimal
 from .codec import encode, journal_text
 from .events import CostSource, PromptSubmitted, SessionForked, SessionStarted, Stamped, TitleProposed
 from .exact import amount, total
+from .packed_rows import copy_packed, last_seq_of
 from .schema import SESSION_TABLES
 from .snippets import snippet
 
@@ -217,8 +218,9 @@ def fork(
             " SELECT ?, seq, kind, body FROM texts WHERE session_id = ? AND seq < ?",
             (new_id, source, end),
         )
-        last = connection.execute("SELECT max(last_seq) FROM events WHERE session_id = ?", (new_id,)).fetchone()[0]
-        stamped = Stamped(seq=(last or 0) + 1, at=at, session_id=new_id, event=SessionForked(origin=source))
+        copy_packed(connection, source, new_id, before=end)
+        last = last_seq_of(connection, new_id)
+        stamped = Stamped(seq=last + 1, at=at, session_id=new_id, event=SessionForked(origin=source))
         insert_event(connection, stamped, stamped.seq)
 
 

@@ -14,6 +14,7 @@ from ..paths import make_private_file
 from .codec import decode_event
 from .events import Stamped
 from .fault_points import reached
+from .packed_rows import journal_rows
 from .salvage import alone, finish_salvage, salvage, salvage_unfinished
 from .schema import MIGRATIONS
 
@@ -97,6 +98,8 @@ def _open(path: Path, wait_s: float) -> sqlite3.Connection:
     reached("open.created")
     connection = sqlite3.connect(path, check_same_thread=False, timeout=wait_s)
     try:
+        if not path.stat().st_size:  # a new file; said to an older one, it writes
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         _migrate(connection, path)
@@ -165,15 +168,12 @@ def load_events(
     events: list[Stamped] = []
     problems: list[str] = []
     last = 0
-    rows = connection.execute(
-        "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? AND seq > ? ORDER BY seq", (session_id, after)
-    )
-    for seq, last_seq, at, body in rows:
-        last = max(last, int(last_seq))
+    for row in journal_rows(connection, session_id, after=after, problems=problems):
+        last = max(last, row.last_seq)
         try:
-            event = decode_event(json.loads(body))
+            event = decode_event(json.loads(row.body))
         except ValueError as error:
-            problems.append(f"event {seq}: {error}")
+            problems.append(f"event {row.seq}: {error}")
             continue
-        events.append(Stamped(seq=int(seq), at=float(at), session_id=session_id, event=event))
+        events.append(Stamped(seq=row.seq, at=row.at, session_id=session_id, event=event))
     return events, last, problems

@@ -22,6 +22,16 @@ POINTS = (
     "close.begun",
 )
 """What every session passes."""
+COMPACTION_POINTS = (
+    "pack.snapshot",
+    "pack.begun",
+    "pack.written",
+    "pack.before_commit",
+    "pack.committed",
+    "pages.begun",
+    "pages.given",
+)
+"""What an idle session and its database pass when they are compacted on disk."""
 SALVAGE_POINTS = (
     "salvage.begun",
     "salvage.filled",

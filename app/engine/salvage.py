@@ -32,6 +32,7 @@ def salvage(path: Path, migrations: Sequence[str]) -> tuple[Path, int]:
     make_private_file(new)
     target = sqlite3.connect(new)
     try:
+        target.execute("PRAGMA auto_vacuum = INCREMENTAL")
         for number, script in enumerate(migrations, 1):
             target.executescript(f"BEGIN; {script}; PRAGMA user_version = {number}; COMMIT;")
         kept = _copied(path, target)

@@ -1,7 +1,8 @@
 """The tables of the database, as numbered migrations.
 
 ``events`` is the journal and the only truth about a session; everything else can be made from it again, except
-what a person said about a session as a whole (its name, that it was removed).
+what a person said about a session as a whole (its name, that it was removed). Rows of the journal that were compacted
+lie in ``packs``, their long texts in ``pack_texts``: ``packed_rows`` reads both as one.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ SESSION_TABLES = (
     SessionTable(name="tool_runs", key=("run_id",), ledger=True),
     SessionTable(name="texts", key=("id",)),
     SessionTable(name="events", key=("session_id", "seq")),
+    SessionTable(name="packs", key=("session_id", "seq")),
+    SessionTable(name="pack_texts", key=("session_id", "name")),
     SessionTable(name="drafts"),
     SessionTable(name="kept_texts", key=("session_id", "name")),
 )
@@ -158,6 +161,20 @@ MIGRATIONS = (
         WHERE told.run_id = tool_runs.run_id AND told.session_id = tool_runs.session_id
             AND told.kind = 'ApprovalResolved';
     DROP TABLE told;
+    """,
+    """
+    CREATE TABLE packs (
+        session_id TEXT NOT NULL, seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, chars INTEGER NOT NULL,
+        body BLOB NOT NULL, PRIMARY KEY (session_id, seq)
+    ) STRICT;
+    CREATE TABLE pack_texts (
+        session_id TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL, part_of TEXT, start INTEGER, stop INTEGER,
+        body BLOB, PRIMARY KEY (session_id, name)
+    ) STRICT;
+    CREATE TRIGGER packs_gone AFTER DELETE ON sessions BEGIN
+        DELETE FROM packs WHERE session_id = old.id;
+        DELETE FROM pack_texts WHERE session_id = old.id;
+    END;
     """,
 )
 """One script for each schema version; never edited once released, only appended to."""

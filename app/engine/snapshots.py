@@ -8,7 +8,6 @@ over, and the journal is replayed as if there were none.
 import contextlib
 import functools
 import gc
-import hashlib
 import sqlite3
 import time
 import zlib
@@ -21,6 +20,7 @@ from ... import __version__
 from .database import attach, load_events
 from .fault_points import reached
 from .kept_text import Shelf
+from .packed_rows import PackedTexts, digest, row_ends_at
 from .state import SessionState
 from .state_codec import StateError, layout_number, pack_state, unpack_state
 from .store import SessionStore
@@ -110,14 +110,14 @@ def _newest(connection: sqlite3.Connection, session_id: str) -> tuple[int, Sessi
 
 def _in_journal(connection: sqlite3.Connection, session_id: str, seq: int) -> bool:
     """Whether the journal has a row that ends just there: else it is not the one the snapshot was made of."""
-    row = connection.execute(
-        "SELECT last_seq FROM events WHERE session_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1", (session_id, seq)
-    ).fetchone()
-    return row is not None and int(row[0]) == seq
+    return row_ends_at(connection, session_id, seq)
 
 
 def _chars_after(connection: sqlite3.Connection, session_id: str, seq: int) -> int:
-    query = "SELECT coalesce(sum(length(body)), 0) FROM events WHERE session_id = ? AND seq > ?"
+    query = (
+        "SELECT coalesce((SELECT sum(length(body)) FROM events WHERE session_id = ?1 AND seq > ?2), 0)"
+        " + coalesce((SELECT sum(chars) FROM packs WHERE session_id = ?1 AND seq > ?2), 0)"
+    )
     return int(connection.execute(query, (session_id, seq)).fetchone()[0])
 
 
@@ -140,7 +140,11 @@ class _Texts:
     def __init__(self, connection: sqlite3.Connection, session_id: str) -> None:
         self._connection = connection
         self._session_id = session_id
-        rows = connection.execute("SELECT name FROM kept_texts WHERE session_id = ?", (session_id,))
+        rows = connection.execute(
+            "SELECT name FROM kept_texts WHERE session_id = ?1"
+            " UNION ALL SELECT name FROM pack_texts WHERE session_id = ?1",
+            (session_id,),
+        )
         self._known = {str(row[0]) for row in rows}
         self._waiting: list[tuple[str, str, bytes]] = []
         self._bytes = 0
@@ -148,7 +152,7 @@ class _Texts:
     def put(self, text: str) -> str:
         """Keep a text; returns its name."""
         plain = text.encode("utf-8", "surrogatepass")
-        name = _digest(plain)
+        name = digest(plain)
         if name not in self._known:
             reached("snapshot.text")
             self._known.add(name)
@@ -166,10 +170,6 @@ class _Texts:
                 "INSERT OR IGNORE INTO kept_texts (session_id, name, body) VALUES (?, ?, ?)", self._waiting
             )
         self._waiting, self._bytes = [], 0
-
-
-def _digest(plain: bytes) -> str:
-    return hashlib.blake2b(plain, digest_size=16).hexdigest()
 
 
 @functools.lru_cache(maxsize=8)
@@ -208,10 +208,12 @@ class _DatabaseTexts:
             row = self._connection.execute(
                 "SELECT body FROM kept_texts WHERE session_id = ? AND name = ?", (self._session_id, name)
             ).fetchone()
-            plain = b"" if row is None else zlib.decompress(bytes(row[0]))
+            if row is None:  # the journal was compacted: it has the text itself
+                return PackedTexts(self._connection, self._session_id).read(name)
+            plain = zlib.decompress(bytes(row[0]))
         except (sqlite3.Error, zlib.error):
             return None
-        return plain.decode("utf-8", "surrogatepass") if _digest(plain) == name else None
+        return plain.decode("utf-8", "surrogatepass") if digest(plain) == name else None
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -15,6 +15,7 @@ from .archive import insert_event, session_facts
 from .budget_state import BudgetEvent
 from .codec import TAG, decode_event, journal_text
 from .events import NOT_JOURNALLED, ModelSelected, SessionForked, Stamped
+from .packed_rows import journal_rows
 from .private_commands import without_private
 from .searchable import SearchableTexts, storable
 
@@ -49,9 +50,7 @@ def export_lines(connection: sqlite3.Connection, session_id: str) -> Iterator[st
     names = ("folder", "title", "name", "model", "created_at", "updated_at")
     head = {"format": FORMAT, "version": VERSION, "id": session_id, **dict(zip(names, row, strict=True))}
     yield json.dumps(_redacted(head), ensure_ascii=False)
-    rows = connection.execute(
-        "SELECT seq, last_seq, at, body FROM events WHERE session_id = ? ORDER BY seq", (session_id,)
-    )
+    rows = ((row.seq, row.last_seq, row.at, row.body) for row in journal_rows(connection, session_id))
     for seq, last_seq, at, body in without_private(rows):
         event = journal_text(_redacted(json.loads(body)))
         yield f'{{"seq":{seq},"last_seq":{last_seq},"at":{at!r},"event":{event}}}'

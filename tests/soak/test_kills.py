@@ -2,6 +2,7 @@
 
 A tenth of them die here. Each run kills one process after another on the same database, at a random moment or at a
 fault point around a write, a commit or a rename; after each death the session is looked at, repaired and gone on with.
+Many compact on disk what the one before left, and die of that.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from patchbay.app.engine.fault_points import POINTS
+from patchbay.app.engine.fault_points import COMPACTION_POINTS, POINTS
 from support.autopsy import Autopsy
 from support.doomed import Order, Zygote
 
@@ -22,6 +23,8 @@ RUNS = int(os.environ.get("PATCHBAY_SOAK_RUNS", "100"))
 FIRST = int(os.environ.get("PATCHBAY_SOAK_FIRST", "0"))
 BATCH = 20
 LONGEST_LIFE_S = 0.4
+COMPACTION_S = 1.5
+"""How long a process lives that was to die compacting and found too little to compact."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="waits for a process with pidfd_open")
 
@@ -61,18 +64,21 @@ def _order(seed: int, first: int, home: Path) -> Order:
     """Every second process dies at a fault point, in turn; the first of a database makes it."""
     chance = random.Random(seed)
     fresh = seed == first or chance.random() < 0.1
-    point = POINTS[(seed // 2) % len(POINTS)] if seed % 2 else ""
+    points = (*POINTS, *COMPACTION_POINTS)
+    point = points[(seed // 2) % len(points)] if seed % 2 else ""
+    compacting = point in COMPACTION_POINTS
     if point.startswith("migrate."):
         point = point if seed == first else ""
     often = 1 if point in ("open.created", "close.begun") else 4 if point.startswith("snapshot") else 12
-    count = chance.randint(1, often)
+    count = chance.randint(1, 2 if compacting else often)
     return Order(
         home=str(home),
         notes=str(home / f"notes-{seed}"),
         seed=seed,
-        resume=not fresh,
-        after_s=0.0 if point else chance.random() * LONGEST_LIFE_S,
+        resume=compacting or not fresh,
+        after_s=COMPACTION_S if compacting else 0.0 if point else chance.random() * LONGEST_LIFE_S,
         point=point,
         count=count,
+        compact=compacting or chance.random() < 0.25,
         tail=10 if point.startswith("snapshot") else 60,
     )

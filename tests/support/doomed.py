@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from patchbay.app.cli.opening import open_journal
-from patchbay.app.engine import fault_points, snapshotter
+from patchbay.app.engine import fault_points, free_pages, journal_packing, snapshotter
 from patchbay.app.engine.codec import encode
+from patchbay.app.engine.database import connect
 from patchbay.app.engine.events import CallPriced, CallPurpose, PromptQueued, PromptSubmitted, Stamped, ToolActivity
 from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.session import Parts, Session
@@ -70,6 +71,8 @@ class Order:
     """At which fault point it dies, and when it gets there for which time."""
     tail: int = 60
     """Events after which a snapshot is made."""
+    compact: bool = False
+    """Whether it compacts what earlier ones left before it goes on with it."""
 
 
 def environment(home: str) -> dict[str, str]:
@@ -202,6 +205,8 @@ class _Doomed:
 
     async def play(self) -> None:
         """Open the journal and go on until somebody puts an end to it."""
+        if self._order.compact:
+            self._compact()
         journal = open_journal(find_paths(environment(self._order.home)), FOLDER, resume=self._order.resume)
         journal.bus.attach(self._notes.sink)
         self._durable_of = journal.recorder.durable
@@ -224,6 +229,18 @@ class _Doomed:
             await self._turn(session, providers[0], turn)
         await session.aclose()
         journal.close()
+
+    def _compact(self) -> None:
+        """As ``patchbay sessions compact`` does, in steps so small that there are many."""
+        journal_packing.STEP_CHARS = 3000
+        connection = connect(find_paths(environment(self._order.home)).database)
+        if self._chance.random() < 0.3:
+            with connection:
+                connection.execute("UPDATE snapshots SET format = 1")
+        for (session_id,) in connection.execute("SELECT id FROM sessions ORDER BY updated_at DESC").fetchall():
+            journal_packing.pack_session(connection, session_id, may_go_on=lambda: True)
+        free_pages.shorten(connection, may_go_on=lambda: True)
+        connection.close()
 
     async def _durable(self) -> None:
         taken = self._notes.take()
