@@ -12,14 +12,12 @@ from ..engine.attached import Gathered
 from ..engine.events import NoticeLevel
 from ..instructions import report, withheld_names
 from .completing import PathSource
-from .control import Preferences
-from .restoring_screen import RestoringScreen
+from .pasting_screen import PastingScreen
 
 
-class AttachingScreen(RestoringScreen):
+class AttachingScreen(PastingScreen):
     """A screen whose prompt may name files."""
 
-    _preferences: Preferences
     _sending: asyncio.Lock | None = None
 
     def _run_own(self, text: str) -> None:
