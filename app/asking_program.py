@@ -19,11 +19,15 @@ class Ended:
     """How a program ended."""
 
     out: bytes = b""
-    """What it wrote; one byte more than was asked for when there was more."""
+    """What it wrote, at most as much as was asked for."""
+    cut: bool = False
+    """It wrote more than that."""
     said: str = ""
     """What it complained of, on one safe line."""
     problem: str = ""
     """Why there is no answer, as what follows the program's name in a sentence; empty when there is one."""
+    refused: bool = False
+    """It ran to its own end, and that was a failure."""
 
 
 def ask(command: Sequence[str], environ: Mapping[str, str], *, most: int, timeout_s: float) -> Ended:
@@ -48,7 +52,8 @@ def ask(command: Sequence[str], environ: Mapping[str, str], *, most: int, timeou
         try:
             out, complaint, whole = _collect(process, most, deadline)
             if not whole:
-                return Ended(out=out, problem="" if len(out) > most else f"did not answer within {timeout_s:.0f} s")
+                late = f"did not answer within {timeout_s:.0f} s"
+                return Ended(out=out[:most], cut=True) if len(out) > most else Ended(problem=late)
             status = process.wait(timeout=max(0.05, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             return Ended(problem=f"did not end within {timeout_s:.0f} s")
@@ -59,7 +64,8 @@ def ask(command: Sequence[str], environ: Mapping[str, str], *, most: int, timeou
     said = safe_line(words.splitlines()[0])[:200].rstrip(".") if words else ""
     if status == 0:
         return Ended(out=out, said=said)
-    return Ended(out=out, said=said, problem=f"says: {said}" if said else f"ended with status {status}")
+    problem = f"says: {said}" if said else f"ended with status {status}"
+    return Ended(out=out, said=said, problem=problem, refused=True)
 
 
 def _collect(process: "subprocess.Popen[bytes]", most: int, deadline: float) -> tuple[bytes, bytes, bool]:
@@ -81,5 +87,5 @@ def _collect(process: "subprocess.Popen[bytes]", most: int, deadline: float) -> 
                 elif len(complaint) < _SAID_BYTES:
                     complaint += data
             if not ready or len(out) > most:
-                return bytes(out[: most + 1]), bytes(complaint), False
+                return bytes(out), bytes(complaint), False
     return bytes(out), bytes(complaint), True

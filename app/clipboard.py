@@ -21,8 +21,8 @@ from .asking_program import Ended, ask
 
 TIMEOUT_S = 2.0
 """How long a program may take; an owner of the clipboard that hangs must not hang the paste."""
-SLOW_TIMEOUT_S = 10.0
-"""The same for PowerShell, which takes seconds to start."""
+_SLOWER = 5
+"""How many times as long PowerShell may take, which needs seconds to start."""
 _TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """What models take, the best first; when one is too large the owner may have a smaller one."""
 _LIST_BYTES = 65_536
@@ -55,6 +55,18 @@ class ClipboardError(Exception):
     """There is no image to be had; the message says why, and what to do instead."""
 
 
+class _NoImageError(ClipboardError):
+    """The clipboard can be read and holds none."""
+
+
+class _TooLargeError(ClipboardError):
+    """There is one, larger than models take."""
+
+
+_TELLING = (_TooLargeError, _NoImageError, ClipboardError)
+"""When several programs fail, whose word says the most."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipboardImage:
     """An image as it was on the clipboard."""
@@ -69,36 +81,39 @@ class _Program:
 
     path: str
     environ: Mapping[str, str]
+    timeout_s: float
 
     @property
     def name(self) -> str:
         return os.path.basename(self.path)
 
-    def run(self, *arguments: str, most: int, timeout_s: float = TIMEOUT_S) -> Ended:
-        """Run it to its end, its time or its bound."""
-        return ask((self.path, *arguments), self.environ, most=most, timeout_s=timeout_s)
+    def run(self, *arguments: str, most: int, slower: int = 1) -> Ended:
+        """Run it to its end, its time (``slower`` times the usual one) or its bound in bytes."""
+        return ask((self.path, *arguments), self.environ, most=most, timeout_s=self.timeout_s * slower)
 
 
 def read_clipboard_image(
-    environ: Mapping[str, str], platform: str, *, most_bytes: int = MAX_IMAGE_BYTES
+    environ: Mapping[str, str], platform: str, *, most_bytes: int = MAX_IMAGE_BYTES, timeout_s: float = TIMEOUT_S
 ) -> ClipboardImage:
     """The image on the clipboard. ``platform`` is as in ``sys.platform``.
 
     Blocks for some seconds at most: call it from a thread. Raises ``ClipboardError``.
     """
-    problems: list[str] = []
-    for read, program in _ways(environ, platform):
+    problems: list[ClipboardError] = []
+    for read, program in _ways(environ, platform, timeout_s):
         try:
             return read(program, most_bytes)
         except ClipboardError as error:
-            problems.append(str(error))
-    raise ClipboardError(problems[0] if problems else _nothing_to_ask(environ, platform))
+            problems.append(error)
+    if problems:
+        raise min(problems, key=lambda error: _TELLING.index(type(error)))
+    raise ClipboardError(_nothing_to_ask(environ, platform))
 
 
 _Way = Callable[[_Program, int], ClipboardImage]
 
 
-def _ways(environ: Mapping[str, str], platform: str) -> Iterator[tuple[_Way, _Program]]:
+def _ways(environ: Mapping[str, str], platform: str, timeout_s: float) -> Iterator[tuple[_Way, _Program]]:
     """Who can be asked here, the likeliest first.
 
     Over SSH only a forwarded display leads to the machine the person sits at; another clipboard is somebody else's.
@@ -108,7 +123,7 @@ def _ways(environ: Mapping[str, str], platform: str) -> Iterator[tuple[_Way, _Pr
 
     def found(name: str) -> Iterator[_Program]:
         if (file := shutil.which(name, path=path)) is not None:
-            yield _Program(path=file, environ=passed)
+            yield _Program(path=file, environ=passed, timeout_s=timeout_s)
 
     if environ.get("WAYLAND_DISPLAY"):
         yield from ((_wayland, program) for program in found("wl-paste"))
@@ -168,17 +183,17 @@ def _x11(program: _Program, most: int) -> ClipboardImage:
 
 def _offered(program: _Program, types: Ended, arguments: Callable[[str], Sequence[str]], most: int) -> ClipboardImage:
     """The best of the types that the clipboard's owner offers and that fits."""
-    _check(program, types)
+    _check(program, types, _LIST_BYTES)
     offered = set(types.out.decode("utf-8", "replace").split())
     images = [kind for kind in _TYPES if kind in offered]
     if not images:
         other = sorted(kind for kind in offered if kind.startswith("image/"))
-        raise ClipboardError(_no_image(f", only {safe_line(', '.join(other[:4]))}" if other else ""))
-    error = ClipboardError(_no_image())
+        raise _NoImageError(_no_image(f", only {safe_line(', '.join(other[:4]))}" if other else ""))
+    error: ClipboardError = _NoImageError(_no_image())
     for kind in images:
         try:
             ended = program.run(*arguments(kind), most=most)
-            _check(program, ended)
+            _check(program, ended, most)
             return _image(ended.out, most)
         except ClipboardError as problem:
             error = problem
@@ -187,51 +202,52 @@ def _offered(program: _Program, types: Ended, arguments: Callable[[str], Sequenc
 
 def _pngpaste(program: _Program, most: int) -> ClipboardImage:
     ended = program.run("-", most=most)
-    if ended.problem and not ended.out:  # it says the same of an empty clipboard and of text
-        raise ClipboardError(_no_image())
+    if ended.refused:  # it says the same of an empty clipboard and of text
+        raise _NoImageError(_no_image())
+    _check(program, ended, most)
     return _image(ended.out, most)
 
 
 def _osascript(program: _Program, most: int) -> ClipboardImage:
     ended = program.run(*_APPLE, most=2 * most + 100)  # in hex
-    _check(program, ended)
-    _check_size(len(ended.out) // 2 - 50, most)
+    _check(program, ended, most)
     found = _APPLE_DATA.search(ended.out)
     return _image(b"" if found is None else bytes.fromhex(found[1].decode("ascii")[: len(found[1]) // 2 * 2]), most)
 
 
 def _powershell(program: _Program, most: int) -> ClipboardImage:
-    ended = program.run(*_POWERSHELL, most=most * 4 // 3 + 100, timeout_s=SLOW_TIMEOUT_S)  # in base64
-    _check(program, ended)
-    _check_size(len(ended.out) * 3 // 4 - 75, most)
+    ended = program.run(*_POWERSHELL, most=most * 4 // 3 + 100, slower=_SLOWER)  # in base64
+    _check(program, ended, most)
     try:
         return _image(base64.b64decode(ended.out.strip(), validate=True), most)
     except binascii.Error:
-        raise ClipboardError(_no_image()) from None
+        raise _NoImageError(_no_image()) from None
 
 
-def _check(program: _Program, ended: Ended) -> None:
-    if ended.problem and (_EMPTY.search(ended.said) or not (ended.said or ended.out)):
-        raise ClipboardError(_no_image())
+def _check(program: _Program, ended: Ended, most: int) -> None:
+    if ended.cut:
+        raise _too_large(most)
+    if ended.refused and (_EMPTY.search(ended.said) or not (ended.said or ended.out)):
+        raise _NoImageError(_no_image())
     if ended.problem:
         raise ClipboardError(f"The clipboard cannot be read: {program.name} {ended.problem}. {_INSTEAD}")
 
 
 def _image(data: bytes, most: int) -> ClipboardImage:
     """The bytes as an image: told by the first of them, whatever they were called."""
-    _check_size(len(data), most)
+    if len(data) > most:
+        raise _too_large(most)
     media_type = image_type(data)
     if not media_type:
-        raise ClipboardError(_no_image())
+        raise _NoImageError(_no_image())
     return ClipboardImage(data=data, media_type=media_type)
 
 
-def _check_size(size: int, most: int) -> None:
-    if size > most:
-        raise ClipboardError(
-            f"The image on the clipboard has more than {most / 1e6:.0f} MB, which is what models take. "
-            "Copy a smaller part of it, or save it smaller and name the file (@file)."
-        )
+def _too_large(most: int) -> ClipboardError:
+    return _TooLargeError(
+        f"The image on the clipboard has more than {most / 1e6:g} MB; models take no larger one. "
+        "Copy a smaller part of it, or save it smaller and name the file (@file)."
+    )
 
 
 def _no_image(more: str = "") -> str:
