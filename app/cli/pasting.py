@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import contextlib
 from collections.abc import Iterable, Mapping
 
@@ -39,13 +38,9 @@ class ClipboardPasting:
 
     async def keep(self, attachments: Iterable[Attachment]) -> None:
         """Keep the pasted images among what went along with a prompt that is written anew. Never raises."""
-        pasted = [
-            each
-            for each in attachments
-            if each.kind is AttachmentKind.IMAGE and PASTED_NAME.fullmatch(each.source) is not None
-        ]
+        pasted = [(each.source, each.data_base64) for each in attachments if each.kind is AttachmentKind.IMAGE]
         if pasted:
-            await asyncio.to_thread(keep_attached, self._images, pasted)
+            await asyncio.to_thread(keep_sent, self._images, pasted)
 
     def _take(self) -> PastedImage:
         try:
@@ -59,12 +54,12 @@ class ClipboardPasting:
             raise PasteError(why) from None
 
 
-def keep_attached(images: PastedImages, attachments: Iterable[Attachment]) -> None:
-    """Keep images that a journal holds as files again. What cannot be kept is left out."""
-    for each in attachments:
-        if PASTED_NAME.fullmatch(each.source) is not None:
-            with contextlib.suppress(OSError, ValueError, binascii.Error):
-                images.keep(base64.b64decode(each.data_base64, validate=True))
+def keep_sent(images: PastedImages, sent: Iterable[tuple[str, str]]) -> None:
+    """Keep pasted images (name and base64) as files again, from a journal. What cannot be kept is left out."""
+    for name, data in sent:
+        if PASTED_NAME.fullmatch(name) is not None:
+            with contextlib.suppress(OSError, ValueError):
+                images.keep(base64.b64decode(data, validate=True))
 
 
 def find_pasted(images: PastedImages, mention: Mention) -> Added | str | None:

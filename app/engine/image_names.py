@@ -27,6 +27,17 @@ def still_named(connection: sqlite3.Connection, names: Collection[str]) -> set[s
     return {name for name in names if PASTED_NAME.fullmatch(name) and _named(connection, name)}
 
 
+def sent_with(connection: sqlite3.Connection, session_id: str, prompt_id: str) -> list[tuple[str, str]]:
+    """The pasted images that went along with a prompt: name and bytes in base64, as the journal has them."""
+    rows = connection.execute(
+        "SELECT json_extract(a.value, '$.source'), json_extract(a.value, '$.data_base64')"
+        " FROM events AS e, json_each(e.body, '$.attachments') AS a"
+        " WHERE e.session_id = ? AND e.type = 'PromptSubmitted' AND json_extract(e.body, '$.prompt_id') = ?",
+        (session_id, prompt_id),
+    )
+    return [(str(name), str(data)) for name, data in rows if data and PASTED_NAME.fullmatch(str(name))]
+
+
 def _named(connection: sqlite3.Connection, name: str) -> bool:
     words = name.replace("-", " ").replace(".", " ")  # as the index cuts them
     row = connection.execute(

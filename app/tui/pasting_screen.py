@@ -6,10 +6,12 @@ from typing import cast
 from textual.app import App
 
 from ..engine.events import Attachment
+from ..engine.state import PromptEntry
 from .control import Preferences
 from .pasting import Pasted, PasteError, Pasting
 from .restoring_screen import RestoringScreen
 from .widgets.prompt import Prompt
+from .widgets.rewind import RewindChoice
 
 _SHOWN_S = 10.0
 
@@ -68,6 +70,12 @@ class PastingScreen(RestoringScreen):
             raise
         except Exception as error:  # a fault in it must not keep the prompt waiting
             raise PasteError(f"The clipboard was not read: {type(error).__name__}: {error}") from error
+
+    async def _rewind(self, choice: RewindChoice) -> None:
+        prompts = (entry for entry in self._session.state.transcript if isinstance(entry, PromptEntry))
+        rewound = next((entry for entry in prompts if entry.prompt_id == choice.prompt_id), None)
+        self._keep_images(() if rewound is None else rewound.attachments)
+        await super()._rewind(choice)
 
     @property
     def _pasting(self) -> Pasting | None:
