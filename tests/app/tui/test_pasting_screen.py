@@ -10,12 +10,13 @@ from textual import events
 
 from patchbay.app.cli.attaching import PersonAttaching
 from patchbay.app.cli.pasting import ClipboardPasting, find_pasted
-from patchbay.app.engine.events import AttachmentKind
+from patchbay.app.engine.events import Attachment, AttachmentKind
 from patchbay.app.engine.state import PromptEntry
 from patchbay.app.pasted_images import PastedImages
 from patchbay.app.paths import find_paths
 from patchbay.app.tui.pasting import Pasted, PasteError
 from patchbay.app.tui.widgets.prompt import Prompt
+from patchbay.app.tui.widgets.rewind import RewindChoice
 from patchbay.providers.messages import ImageBlock, UserMessage
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text
 from support.clipboards import PNG, Programs
@@ -251,3 +252,17 @@ async def test_a_mention_of_an_image_that_is_gone_is_said():
     gathered = await attaching.gather(f"{MENTION}, {MENTION}", None)
     assert gathered.attachments == ()
     assert gathered.remarks[0] == "pasted-0123456789ab.png is no longer kept: paste the image again."
+
+
+async def test_a_prompt_that_is_rewound_to_brings_its_image_along():
+    session, _ = a_session()
+    clipboard = Clipboard(MENTION)
+    image = Attachment(kind=AttachmentKind.IMAGE, source=MENTION[1:], media_type="image/png", data_base64="iVBO")
+    async with on_screen(session, pasting=clipboard) as desk:
+        session.submit(f"what is {MENTION}?", (image,))
+        await desk.idle()
+        prompt = next(entry for entry in session.state.transcript if isinstance(entry, PromptEntry))
+        choice = RewindChoice(prompt_id=prompt.prompt_id, text=prompt.text, files=False, conversation=True)
+        desk.screen._chosen(choice)
+        await desk.when(lambda: clipboard.kept == [image])
+        await desk.when(lambda: prompt_of(desk).text == f"what is {MENTION}?")
