@@ -45,6 +45,7 @@ from ..engine.titles import TitleWriter
 from ..kept_catalogue import refreshed_file
 from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
 from ..kept_rules import KeptRules
+from ..nested_instructions import NestedInstructions
 from ..pasted_images import PastedImages
 from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
@@ -60,6 +61,7 @@ from .pasting import ClipboardPasting, find_pasted
 from .retention import Retention
 from .session_shelf import SessionShelf
 from .titling import title_writer
+from .trust import home_of
 from .watch import Watch, remarks
 
 
@@ -314,6 +316,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         stale=Freshness(folder).stale,
         compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
         run_own=toolbox.for_person.run,
+        nested=NestedInstructions(folder, None if wish.demo else wish.trust, home_of(environ)).find,
         read_spending=spending_of_others(paths.database, session_id),
     )
     session = Session(journal.bus, parts)

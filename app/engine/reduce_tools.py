@@ -15,7 +15,7 @@ from ...tools.events import (
     ToolRunFinished,
     ToolRunStarted,
 )
-from .events import ToolActivity
+from .events import FolderInstructed, ToolActivity
 from .stale import seen
 from .state import AnswerEntry, FileDiff, Revisions, SessionState, StreamText, ToolCallPart, ToolRun
 
@@ -93,6 +93,12 @@ def _finished(state: SessionState, activity: ToolActivity, event: ToolRunFinishe
         runs=(*state.runs, run),
         revisions=_moved(state),
     )
+
+
+def reduce_instructed(state: SessionState, event: FolderInstructed) -> SessionState:
+    """The state after instructions were added to a finished run."""
+    runs = tuple(replace(run, instructions=event.files) if run.run_id == event.run_id else run for run in state.runs)
+    return replace(state, runs=runs, revisions=_moved(state))
 
 
 def _called_name(state: SessionState, activity: ToolActivity) -> str:

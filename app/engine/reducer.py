@@ -14,6 +14,7 @@ from .events import (
     EffortSelected,
     FilesRestored,
     FilesWentStale,
+    FolderInstructed,
     HunkReviewed,
     InstructionsLoaded,
     ModelSelected,
@@ -43,7 +44,7 @@ from .reduce_answer import reduce_response
 from .reduce_commands import own_command_ended
 from .reduce_compaction import compacted
 from .reduce_restore import put_back
-from .reduce_tools import reduce_tool
+from .reduce_tools import reduce_instructed, reduce_tool
 from .reduce_verify import verify_moved
 from .reviews import review_note, reviewed
 from .stale import attached, stale_note, went_stale
@@ -71,7 +72,7 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return own_command_ended(reduce_tool(state, event, at), event)
         case SessionStarted() | SessionForked() | TitleProposed():
             return _began(state, stamped)
-        case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded():
+        case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded() | FolderInstructed():
             return _selected(state, event, at)
         case PromptQueued() | PromptSubmitted() | PromptsWithdrawn() | CommandStarted():
             return _prompted(state, event, at)
@@ -142,9 +143,13 @@ def _began(state: SessionState, stamped: Stamped) -> SessionState:
 
 
 def _selected(
-    state: SessionState, event: ModelSelected | EffortSelected | ModeSelected | InstructionsLoaded, at: float
+    state: SessionState,
+    event: ModelSelected | EffortSelected | ModeSelected | InstructionsLoaded | FolderInstructed,
+    at: float,
 ) -> SessionState:
     """What holds from the next request on."""
+    if isinstance(event, FolderInstructed):
+        return reduce_instructed(state, event)
     if isinstance(event, ModeSelected):
         return replace(state, mode=event.mode, protection=event.protection, revisions=bumped(state, status=1))
     if isinstance(event, InstructionsLoaded):

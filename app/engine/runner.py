@@ -45,6 +45,7 @@ from .events import (
     TurnOutcome,
     TurnStarted,
 )
+from .folder_instructions import FindNested, FolderInstructions
 from .history import history, paused
 from .ids import new_id
 from .ledger import CostOf, priced
@@ -107,6 +108,8 @@ class Wiring:
     compacting: Compacting = field(default_factory=Compacting)
     stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
     """Which of these files (paths with the digests the model knows) are not like that on disk."""
+    nested: FindNested | None = None
+    """What sub-folders say of the files a tool touched; None where that does not count."""
     budget: BudgetGate | None = None
     """What every request passes before it is sent; None where there are no budgets."""
 
@@ -146,6 +149,7 @@ class TurnRunner:
             wiring.compacting,
         )
         self._slim = ""
+        self._nested = FolderInstructions(bus, wiring.nested)
 
     @property
     def _state(self) -> SessionState:
@@ -462,6 +466,7 @@ class TurnRunner:
                     self._publish(each, each.ended(Outcome.CANCELLED, "Cancelled by the user."))
                 raise
             self._publish(call, finished)
+            await self._nested.bring(finished.run_id, model.context_window)
             await self._wiring.durable()
 
     async def _run_call(self, call: "_Call", model: ModelInfo) -> ToolRunFinished:
@@ -491,6 +496,7 @@ class TurnRunner:
         )
 
     def _publish(self, call: "_Call", event: ToolEvent) -> None:
+        self._nested.hear(event)
         self._bus.publish(
             ToolActivity(turn_id=call.turn_id, request_id=call.request_id, part_index=call.part.index, event=event)
         )

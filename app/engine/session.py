@@ -36,6 +36,7 @@ from .events import (
     TurnEnded,
     TurnOutcome,
 )
+from .folder_instructions import FindNested
 from .history import needs_answer
 from .ids import new_id
 from .ledger import CostOf, priced
@@ -74,6 +75,8 @@ class Parts:
     """When room is made in the model's window."""
     stale: Callable[[Mapping[str, str]], Awaitable[tuple[str, ...]]] | None = None
     """Which of these files (paths with the digests the model knows) are not like that on disk."""
+    nested: FindNested | None = None
+    """What sub-folders say of the files a tool touched; None where that does not count."""
     read_spending: ReadSpending | None = None
     """What other sessions spent, for budgets of days and months; None where there is no ledger."""
 
@@ -110,6 +113,7 @@ class Session:
                 checkpoints=parts.checkpoints,
                 compacting=parts.compacting,
                 stale=parts.stale,
+                nested=parts.nested,
                 budget=self._budget,
             ),
         )

@@ -10,6 +10,7 @@ from ...providers.messages import Effort
 from ...tools.base import Mode
 from ..engine.attached import Gathered
 from ..engine.events import NoticeLevel
+from ..engine.folder_instructions import told_with_results
 from ..instructions import report, withheld_names
 from .completing import PathSource
 from .pasting_screen import PastingScreen
@@ -54,7 +55,8 @@ class AttachingScreen(PastingScreen):
 
     def action_show_instructions(self) -> None:
         """What the model is told by AGENTS.md files: a notice in the conversation; before there is one, beside it."""
-        said = report(self._session.state.instructions, withheld_names(self._preferences.trust))
+        state = self._session.state
+        said = report(state.instructions, withheld_names(self._preferences.trust), told_with_results(state))
         if self._welcome_shown:
             self.notify(said, timeout=10, markup=False)
         else:
