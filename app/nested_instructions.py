@@ -11,7 +11,7 @@ from pathlib import Path
 from ..tools.ignores import IgnoreFile, ignored
 from ..tools.safe_text import safe_line
 from .engine.folder_instructions import Nested
-from .folder_config import INSTRUCTIONS, trust_root
+from .folder_config import INSTRUCTIONS
 from .instructions import READ_BYTES, FoundInstructions, bounded
 from .plain_file import read_plain_file
 from .trust import FolderTrust
@@ -22,11 +22,10 @@ _IGNORES_BYTES = 1_000_000
 class NestedInstructions:
     """Looks below one working folder."""
 
-    def __init__(self, folder: Path, trust: FolderTrust | None, home: Path) -> None:
+    def __init__(self, folder: Path, trust: FolderTrust | None) -> None:
         """``trust`` says how the folder stands; None when nothing is known of it, and then nothing counts."""
         self._folder = Path(os.path.realpath(folder))
         self._trust = trust
-        self._home = home
 
     def find(self, paths: Sequence[str]) -> Nested:
         """What counts for these files (relative to the folder), outermost first. Never raises."""
@@ -39,9 +38,7 @@ class NestedInstructions:
             for file in self._of_place(place):
                 name = safe_line(file.relative_to(self._folder).as_posix())
                 if not trust.standing.counts:
-                    remarks.append(
-                        f"{name} was not given to the model: this folder is not trusted. /trust changes that."
-                    )
+                    remarks.append(f"The model is not told {name}: this folder is not trusted. /trust changes that.")
                     break
                 try:
                     content = self._read(file)
@@ -72,7 +69,7 @@ class NestedInstructions:
         place = self._folder
         for part in below.parts:
             place = place / part
-            if trust_root(place, self._home) != trust_root(self._folder, self._home) or self._is_ignored(place):
+            if os.path.lexists(place / ".git") or self._is_ignored(place):
                 break
             places.append(place)
         return places

@@ -61,7 +61,6 @@ from .pasting import ClipboardPasting, find_pasted
 from .retention import Retention
 from .session_shelf import SessionShelf
 from .titling import title_writer
-from .trust import home_of
 from .watch import Watch, remarks
 
 
@@ -316,7 +315,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         stale=Freshness(folder).stale,
         compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
         run_own=toolbox.for_person.run,
-        nested=NestedInstructions(folder, None if wish.demo else wish.trust, home_of(environ)).find,
+        nested=NestedInstructions(folder, None if wish.demo else wish.trust).find,
         read_spending=spending_of_others(paths.database, session_id),
     )
     session = Session(journal.bus, parts)
