@@ -8,6 +8,7 @@ from typing import Any
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import SessionEvent, SessionStarted, Stamped
+from patchbay.app.engine.folder_instructions import FindNested
 from patchbay.app.engine.own_commands import RunOwn
 from patchbay.app.engine.runner import Prepared
 from patchbay.app.engine.session import Parts, Session
@@ -132,6 +133,7 @@ def make_session(
     select: ModelInfo | None = None,
     durable: Callable[[], Awaitable[None]] | None = None,
     run_own: RunOwn | None = None,
+    nested: FindNested | None = None,
 ) -> tuple[Session, Recording]:
     """A session whose first provider is selected, and the record of its events."""
     ticks = iter(range(1_000_000))
@@ -145,6 +147,7 @@ def make_session(
         step_limit=step_limit,
         durable=durable,
         run_own=run_own,
+        nested=nested,
     )
     session = Session(bus, parts)
     bus.publish(SessionStarted(folder=str(folder), version="test"))
