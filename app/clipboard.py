@@ -13,11 +13,14 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from ..tools.attaching import MAX_IMAGE_BYTES, image_type
 from ..tools.programs import absolute_entries
 from ..tools.safe_text import safe_line
 from .asking_program import Ended, ask
+from .plain_file import read_plain_file
 
 TIMEOUT_S = 2.0
 """How long a program may take; an owner of the clipboard that hangs must not hang the paste."""
@@ -25,6 +28,7 @@ _SLOWER = 5
 """How many times as long PowerShell may take, which needs seconds to start."""
 _TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """What models take, the best first; when one is too large the owner may have a smaller one."""
+_FILES = "text/uri-list"
 _LIST_BYTES = 65_536
 _PASSED_ON = frozenset(
     {
@@ -186,6 +190,8 @@ def _offered(program: _Program, types: Ended, arguments: Callable[[str], Sequenc
     _check(program, types, _LIST_BYTES)
     offered = set(types.out.decode("utf-8", "replace").split())
     images = [kind for kind in _TYPES if kind in offered]
+    if not images and _FILES in offered:
+        return _file(program.run(*arguments(_FILES), most=_LIST_BYTES), most)
     if not images:
         other = sorted(kind for kind in offered if kind.startswith("image/"))
         raise _NoImageError(_no_image(f", only {safe_line(', '.join(other[:4]))}" if other else ""))
@@ -198,6 +204,22 @@ def _offered(program: _Program, types: Ended, arguments: Callable[[str], Sequenc
         except ClipboardError as problem:
             error = problem
     raise error
+
+
+def _file(ended: Ended, most: int) -> ClipboardImage:
+    """The image file that was copied in a file manager: the first of the list."""
+    lines = ended.out.decode("utf-8", "replace").splitlines()
+    address = next((line for line in lines if line.startswith("file://")), "")
+    if not address:
+        raise _NoImageError(_no_image())
+    try:
+        path = Path(unquote(urlsplit(address).path))
+        if path.stat().st_size > most:
+            raise _too_large(most)
+        return _image(read_plain_file(path, most), most)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ClipboardError(f"The file on the clipboard cannot be read: {safe_line(reason)}.") from None
 
 
 def _pngpaste(program: _Program, most: int) -> ClipboardImage:

@@ -58,6 +58,26 @@ def test_text_and_an_empty_clipboard_are_no_image_and_forms_nobody_takes_are_nam
     assert "on the clipboard, only image/bmp, image/tiff." in problem(programs.environ(**X11))
 
 
+def test_an_image_file_that_was_copied_in_a_file_manager_is_taken(programs, tmp_path):
+    picture, notes = tmp_path / "a picture.png", tmp_path / "notes.txt"
+    picture.write_bytes(PNG)
+    notes.write_text("words")
+    lists = "*TARGETS*) echo text/uri-list; echo text/plain;;"
+
+    def copied(*addresses):
+        programs.holds("list", "".join(f"{address}\r\n" for address in addresses))
+        programs.make("xclip", f'case "$*" in {lists} *uri-list*) /bin/cat {programs.folder}/list;; esac')
+
+    copied("# files", picture.as_uri(), notes.as_uri())
+    assert read_clipboard_image(programs.environ(**X11), "linux").data == PNG
+    assert "has more than" in problem(programs.environ(**X11), most_bytes=100)
+    for other in (notes.as_uri(), "https://example.com/a.png", ""):
+        copied(other)
+        assert "no PNG, JPEG, GIF or WebP image" in problem(programs.environ(**X11))
+    copied(f"{picture.as_uri()}x")
+    assert "The file on the clipboard cannot be read: No such file" in problem(programs.environ(**X11))
+
+
 def test_a_program_that_fails_is_named_with_its_words_made_safe(programs):
     programs.make("xclip", 'printf "Error: Can\'t open display: \\033[31m:7\\n" >&2; exit 1')
     said = problem(programs.environ(**X11))
