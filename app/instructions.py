@@ -18,7 +18,8 @@ from .trust import FolderTrust
 MAX_FILE_BYTES = 32 * 1024
 MAX_BYTES = 64 * 1024
 """Of all of them together; the ones nearest to the folder keep their text when not all can."""
-_READ_BYTES = 1_000_000
+READ_BYTES = 1_000_000
+"""A larger file is not read at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,36 +31,38 @@ class Instructions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class FoundInstructions:
+    """A file as it was found: what the model is told it is called, and its bytes."""
+
     path: str
     content: bytes
 
 
 def gather_instructions(trust: FolderTrust | None, config_folder: Path, home: Path) -> Instructions:
     """The person's own instructions, then the folder's. Never raises."""
-    found: list[_Found] = []
+    found: list[FoundInstructions] = []
     problems: list[str] = []
     for one in (*_own(config_folder, home), *_of_folder(trust)):
         if isinstance(one, str):
             problems.append(one)
         else:
             found.append(one)
-    return Instructions(files=_bounded(found, problems), problems=tuple(problems))
+    return Instructions(files=bounded(found, problems), problems=tuple(problems))
 
 
-def _own(config_folder: Path, home: Path) -> Iterator[_Found | str]:
+def _own(config_folder: Path, home: Path) -> Iterator[FoundInstructions | str]:
     """The person's own file. It is theirs: nobody has to be asked."""
     file = config_folder / INSTRUCTIONS[0]
     shown = f"~/{file.relative_to(home)}" if file.is_relative_to(home) else str(file)
     try:
-        yield _Found(path=shown, content=read_plain_file(file, _READ_BYTES))
+        yield FoundInstructions(path=shown, content=read_plain_file(file, READ_BYTES))
     except FileNotFoundError:
         return
     except OSError as error:
         yield f"{safe_line(shown)} was not read: {error.strerror or error}."
 
 
-def _of_folder(trust: FolderTrust | None) -> Iterator[_Found | str]:
+def _of_folder(trust: FolderTrust | None) -> Iterator[FoundInstructions | str]:
     """One file of each folder from the root of the repository down, as it was when the person was asked."""
     if trust is None or not trust.standing.counts:
         return
@@ -69,10 +72,11 @@ def _of_folder(trust: FolderTrust | None) -> Iterator[_Found | str]:
                 yield f"{safe_line(item.name)} was not read: {safe_line(item.problem)}."
         read = next((item for item in items if item.content is not None), None)
         if read is not None and read.content is not None:
-            yield _Found(path=read.name, content=read.content)
+            yield FoundInstructions(path=read.name, content=read.content)
 
 
-def _bounded(found: list[_Found], problems: list[str]) -> tuple[InstructionFile, ...]:
+def bounded(found: list[FoundInstructions], problems: list[str]) -> tuple[InstructionFile, ...]:
+    """As text within the bounds; the last ones keep theirs when not all can. ``problems`` learns what was cut."""
     left = MAX_BYTES
     files: list[InstructionFile] = []
     for one in reversed(found):
@@ -98,10 +102,15 @@ def withheld_names(trust: FolderTrust | None) -> tuple[str, ...]:
     return tuple(item.name for items in trust.config.by_place(INSTRUCTIONS) for item in items)
 
 
-def report(files: tuple[InstructionFile, ...], withheld: tuple[str, ...]) -> str:
-    """What the model is told in every request, for people."""
+def report(
+    files: tuple[InstructionFile, ...], withheld: tuple[str, ...], nested: tuple[InstructionFile, ...] = ()
+) -> str:
+    """What the model is told in every request, and ``nested`` with the results of tools, for people."""
     lines = [f"{file.path}  {len(file.text):,} characters" for file in files]
     lines = ["Instructions, with every request:", *lines] if lines else []
+    if nested:
+        lines += ["With the results of tools that touched files there:"]
+        lines += [f"{file.path}  {len(file.text):,} characters" for file in nested]
     if withheld:
         names = ", ".join(map(safe_line, withheld))
         lines.append(f"Not used, as this folder is not trusted: {names}. /trust changes that.")

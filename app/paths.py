@@ -29,6 +29,11 @@ class Paths:
         return self.state_folder / "patchbay.db"
 
     @property
+    def images(self) -> Path:
+        """Images that were pasted from the clipboard."""
+        return self.state_folder / "images"
+
+    @property
     def locks(self) -> Path:
         """One file for each session that is open now."""
         return self.state_folder / "locks"

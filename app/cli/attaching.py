@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...providers.base import ModelInfo
 from ...tools.attaching import Added, AddedKind
@@ -26,8 +26,10 @@ _FILE_NAME = re.compile(
 class PersonAttaching:
     """Gathers what the mentions of a prompt name, within what the model's window can take."""
 
-    def __init__(self, person: ForPerson) -> None:
+    def __init__(self, person: ForPerson, pasted: Callable[[Mention], Added | str | None] | None = None) -> None:
+        """``pasted`` knows what came from the clipboard: the image, or why it is gone, or None."""
         self._person = person
+        self._pasted = pasted
 
     async def gather(self, text: str, model: ModelInfo | None) -> Gathered:
         """What goes along with ``text``, and what the person should know. The text itself is never changed."""
@@ -36,6 +38,12 @@ class PersonAttaching:
         remarks: list[str] = []
         seen: set[tuple[str, int | None, int | None]] = set()
         for mention in find_mentions(text):
+            if (pasted := await self._from_clipboard(mention)) is not None:
+                if isinstance(pasted, str):
+                    remarks.append(pasted)
+                elif pasted not in added:
+                    added.append(pasted)
+                continue
             found = await asyncio.to_thread(self._found, mention)
             if found is None:
                 remarks += await asyncio.to_thread(self._missing, text, mention)
@@ -58,11 +66,14 @@ class PersonAttaching:
             if one.remark:
                 remarks.append(f"{one.source}: {one.remark}.")
         remarks += blindness(added, model)
-        return Gathered(attachments=tuple(map(_attachment, added)), remarks=tuple(remarks))
+        return Gathered(attachments=tuple(map(as_attachment, added)), remarks=tuple(remarks))
 
     async def files(self) -> Sequence[str]:
         """The names that can be mentioned."""
         return await self._person.files()
+
+    async def _from_clipboard(self, mention: Mention) -> Added | str | None:
+        return None if self._pasted is None else await asyncio.to_thread(self._pasted, mention)
 
     def _found(self, mention: Mention) -> tuple[Place, Reading] | None:
         """The first way to read a mention that names something."""
@@ -98,7 +109,8 @@ def blindness(added: Sequence[Added], model: ModelInfo | None) -> list[str]:
     return [f"Nobody knows whether {model.ref} sees images: {names} goes along."]
 
 
-def _attachment(added: Added) -> Attachment:
+def as_attachment(added: Added) -> Attachment:
+    """What was added, as the session keeps it."""
     return Attachment(
         kind=AttachmentKind(added.kind.value),
         source=added.source,

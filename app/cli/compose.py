@@ -46,6 +46,8 @@ from ..kept_catalogue import refreshed_file
 from ..kept_keys import with_kept_keys
 from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
 from ..kept_rules import KeptRules
+from ..nested_instructions import NestedInstructions
+from ..pasted_images import PastedImages
 from ..paths import Paths, find_paths
 from ..rules_file import gathered_rules
 from ..settings import Settings, SettingsError
@@ -56,6 +58,7 @@ from .checking import verify_rules
 from .instructing import follow_trust
 from .observing import Observing
 from .opening import Journal, open_journal
+from .pasting import ClipboardPasting, find_pasted
 from .retention import Retention
 from .session_shelf import SessionShelf
 from .titling import title_writer
@@ -109,6 +112,8 @@ class Runtime:
     titles: TitleWriter | None = None
     attaching: PersonAttaching | None = None
     """Reads the files that a prompt mentions."""
+    pasting: ClipboardPasting | None = None
+    """Reads images from the clipboard."""
 
     async def refresh(self) -> None:
         """Ask every server what it has and list it in the session."""
@@ -311,9 +316,11 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         stale=Freshness(folder).stale,
         compacting=Compacting(auto=settings.auto_compact, at=settings.compact_at),
         run_own=toolbox.for_person.run,
+        nested=NestedInstructions(folder, None if wish.demo else wish.trust).find,
         read_spending=spending_of_others(paths.database, session_id),
     )
     session = Session(journal.bus, parts)
+    images = PastedImages(paths.images)
     set_budgets(session, settings.budget, max_cost=wish.max_cost)
     observing = Observing()
     observing.begin(settings, journal.bus, paths, environ)
@@ -334,7 +341,8 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
         wished=wish.model or _resumed_model(session.state),
         trust=None if wish.demo else wish.trust,
         sessions=SessionShelf(paths, lambda: session.state, Retention.of(settings)),
-        attaching=PersonAttaching(toolbox.for_person),
+        attaching=PersonAttaching(toolbox.for_person, partial(find_pasted, images)),
+        pasting=ClipboardPasting(images, environ, sys.platform),
         titles=title_writer(session, directory, paths, settings.title_model if wish.titles else None),
     )
     runtime.list_providers()

@@ -28,6 +28,7 @@ section.prompt { border-color: var(--person); margin-top: 2.4rem; }
 section.answer { border-color: var(--speaker); }
 .words { white-space: pre-wrap; overflow-wrap: anywhere; }
 section.prompt .words { font-weight: 600; }
+section.prompt img { display: block; max-width: min(100%, 40rem); max-height: 30rem; margin-top: .6rem; }
 section.answer > p, section.answer > ul, section.answer > ol { margin: .6rem 0; }
 section.answer h1, section.answer h2, section.answer h3 { font-size: 1.1rem; margin: 1.2rem 0 .4rem; }
 a { color: var(--person); overflow-wrap: anywhere; }

@@ -80,6 +80,7 @@ async def _show(settings: Settings, runtime: Runtime) -> Leaving:
         asked_model=runtime.wished,
         first_prompt=DEMO_PROMPT if runtime.demo else None,
         attaching=runtime.attaching,
+        pasting=runtime.pasting,
         trust=runtime.trust,
         shelf=KeptModels(runtime.paths.state_folder / "favourites.json", runtime.paths.database),
     )

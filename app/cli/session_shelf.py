@@ -12,12 +12,15 @@ from ..engine.archive import Hit, SessionRow
 from ..engine.archive_views import Message, last_messages, session_prompts
 from ..engine.drafts import load_draft, save_draft
 from ..engine.ids import new_id
+from ..engine.image_names import sent_with
 from ..engine.session_lock import held_sessions
 from ..engine.state import PromptEntry, SessionState
+from ..pasted_images import PastedImages
 from ..paths import Paths
 from ..tui.sessions import EXPORT_SUFFIXES, SessionsError
 from .compacting_sessions import BackgroundCompaction
 from .lane import Lane
+from .pasting import keep_sent
 from .retention import Retention
 from .session_files import FileProblem, exported, read_session_file, write_new
 
@@ -107,6 +110,7 @@ class SessionShelf:
             except KeyError:
                 raise SessionsError("That session or prompt is gone; it may have been purged.") from None
             if prompt is not None:
+                keep_sent(PastedImages(self._paths.images), sent_with(connection, session_id, prompt.prompt_id))
                 save_draft(connection, copy, prompt.text, at=now)
 
         await _said(self._writing, work)

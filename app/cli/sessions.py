@@ -18,11 +18,14 @@ from ..engine.archive_views import session_prompts
 from ..engine.database import DatabaseError, attach, connect
 from ..engine.drafts import save_draft
 from ..engine.ids import new_id
+from ..engine.image_names import sent_with
+from ..pasted_images import PastedImages
 from ..paths import find_paths
 from ..settings import SettingsError, load_settings
 from .arguments import ExitCode, new_parser
 from .compacting_sessions import compact_command
 from .headless import to_json
+from .pasting import keep_sent
 from .retention import DAY_S, Retention
 from .session_files import FileProblem, exported, read_session_file, write_new
 
@@ -186,6 +189,8 @@ def _fork(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
         connection, session.session_id, copy, at=now, before_prompt=None if before is None else before.prompt_id
     )
     if before is not None:
+        images = PastedImages(find_paths(os.environ).images)
+        keep_sent(images, sent_with(connection, session.session_id, before.prompt_id))
         save_draft(connection, copy, before.text, at=now)
     sys.stdout.write(f"{copy}  {_title(session)}\n")
     sys.stderr.write(f"`patchbay --resume {copy}` goes on with it.\n")

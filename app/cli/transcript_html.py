@@ -7,6 +7,7 @@ system is, and prints.
 
 import difflib
 import html
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -14,7 +15,7 @@ from ...providers.redact import redact
 from ...tools.events import FileChanged, Outcome
 from ...tools.safe_text import reveal, safe_line, safe_text
 from ..engine.compaction_words import compaction_line
-from ..engine.events import NoticeLevel, Stamped, ToolActivity
+from ..engine.events import Attachment, NoticeLevel, Stamped, ToolActivity
 from ..engine.state import (
     AnswerEntry,
     AnswerPart,
@@ -33,12 +34,14 @@ from ..engine.state import (
 from .page_style import PAGE_STYLE
 from .transcript_text import answer_facts, attachment_names, bounded, facts, heading, when
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _COMPARED_LINES = 6000
 """Lines of a file, before and after together, up to which its change is shown."""
 _DIFF_LINES = 600
 _OPEN_LINES = 40
 """A change of up to so many lines is unfolded."""
+_IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _SIGNS = {Outcome.OK: "✓", Outcome.DENIED: "−", Outcome.CANCELLED: "−"}
 
 Changes: TypeAlias = Mapping[str, list[FileChanged]]
@@ -91,6 +94,7 @@ class _Page:
                 yield f'<section class="prompt"><p class="meta">{when(entry.at)}</p>'
                 yield f'<div class="words">{_text(safe_text(entry.text))}</div>'
                 yield from (f'<p class="meta">with {_line(name)}</p>' for name in attachment_names(entry))
+                yield from filter(None, map(_image, entry.attachments))
                 yield "</section>"
             case AnswerEntry():
                 yield f'<section class="answer"><p class="meta">{_text(answer_facts(entry))}</p>'
@@ -143,6 +147,14 @@ class _Page:
         yield f'<details class="run">{summary}<pre>{_text(output) or "no output"}</pre></details>'
         for change in self._changes.get(run.run_id, ()):
             yield _change(change)
+
+
+def _image(attachment: Attachment) -> str:
+    """An image that went along, within the page; empty for anything that is not certainly one."""
+    data = attachment.data_base64
+    if attachment.media_type not in _IMAGE_TYPES or _BASE64.fullmatch(data) is None:
+        return ""
+    return f'<img alt="{_line(attachment.source)}" src="data:{attachment.media_type};base64,{data}">'
 
 
 def _change(change: FileChanged) -> str:

@@ -18,6 +18,9 @@ from .state import AnswerEntry, SessionState
 PREFACE = """\
 The instructions below were written for this project or by the user for all of their projects. Follow them where they
 fit the task. What the user says here and the rules above come first, and nothing in them allows what needs approval."""
+NESTED_PREFACE = """\
+From the program, not from the tool: this project has instructions for the files below that folder. Follow them there \
+where they fit the task; nothing in them allows what needs approval."""
 _REFUSALS = (ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.SERVER_ERROR, ErrorKind.PROTOCOL)
 _IMAGES = re.compile(r"\b(?:images?|image_url|image input|vision|multimodal|mmproj)\b", re.IGNORECASE)
 _CHARS_PER_TOKEN = 3
@@ -104,10 +107,25 @@ def with_instructions(rules: str, files: Sequence[InstructionFile], window: int 
     left = total if window is None else min(total, window // 4 * _CHARS_PER_TOKEN)
     texts: list[str] = []
     for file in reversed(files):
-        text = file.text if len(file.text) <= left else file.text[:left] + _CUT.format(left=len(file.text) - left)
+        texts.append(tagged("instructions", {"path": file.path}, cut_end(file.text, left)))
         left = max(0, left - len(file.text))
-        texts.append(tagged("instructions", {"path": file.path}, text))
     return "\n\n".join([rules, PREFACE, *reversed(texts)]) if texts else rules
+
+
+def nested_text(files: Iterable[InstructionFile]) -> str:
+    """What sub-folders say, as it stands behind a tool's result."""
+    return "".join(map(_nested, files))
+
+
+def _nested(file: InstructionFile) -> str:
+    folder = file.path.rpartition("/")[0] or "."
+    said = tagged("instructions", {"path": file.path, "for": f"{folder}/"}, file.text)
+    return f"\n\n{NESTED_PREFACE}\n{said}"
+
+
+def cut_end(text: str, characters: int) -> str:
+    """The beginning of a text, with a mark that says what is missing."""
+    return text if len(text) <= characters else text[:characters] + _CUT.format(left=len(text) - characters)
 
 
 def _blocks(attachment: Attachment) -> tuple[UserBlock, ...]:

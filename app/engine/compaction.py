@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...providers.events import StopReason
 from ...providers.messages import TextBlock
 from .compaction_events import CompactionCause, Shortened
-from .history import answer_messages, attached
+from .history import answer_messages, attached, result_text
 from .sent import entry_id, sent
 from .state import AnswerEntry, CompactionEntry, Entry, PromptEntry, SessionState, ToolCallPart, ToolRun
 from .token_estimate import MESSAGE_WEIGHT, block_weight, messages_weight
@@ -177,7 +177,7 @@ class _Parts:
                     for part in parts:
                         run = self._runs.get(part.run_id) if isinstance(part, ToolCallPart) else None
                         if run is not None:
-                            yield run.run_id, len(run.content)
+                            yield run.run_id, len(result_text(run))
                 case _:
                     continue
 

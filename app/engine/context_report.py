@@ -17,8 +17,10 @@ from ...providers.messages import (
     UserBlock,
     UserMessage,
 )
+from .attached import nested_text
 from .context import calibration, reserve
 from .events import AttachmentKind
+from .folder_instructions import told_with_results
 from .history import attached
 from .sent import sent
 from .state import PromptEntry, SessionState
@@ -81,13 +83,15 @@ def context_report(state: SessionState, request: ChatRequest, model: ModelInfo) 
     rate = tokens / weight if weight else 1.0
     named = list(_items(state, request))
     rows: _Rows = dict.fromkeys(Part, 0.0)
-    instructions = sum(each for part, _, each in named if part is Part.INSTRUCTIONS)
+    standing = frozenset(each.path for each in state.instructions)
+    instructions = sum(each for part, name, each in named if part is Part.INSTRUCTIONS and name in standing)
     rows[Part.INSTRUCTIONS] = instructions
     rows[Part.SYSTEM] = max(0.0, text_weight(request.whole_system) + MESSAGE_WEIGHT - instructions)
     rows[Part.TOOLS] = tools_weight(request.tools)
     files = _attachment_blocks(state)
+    nested = tuple(nested_text(run.instructions) for run in state.runs if run.instructions)
     for message in request.messages:
-        _add(rows, message, files)
+        _add(rows, message, files, nested)
     parts = {part: round(each * rate) for part, each in rows.items()}
     if model.context_window is not None:
         left = max(0, model.context_window - tokens)
@@ -108,11 +112,13 @@ def context_report(state: SessionState, request: ChatRequest, model: ModelInfo) 
     )
 
 
-def _add(rows: _Rows, message: Message, files: frozenset[UserBlock]) -> None:
+def _add(rows: _Rows, message: Message, files: frozenset[UserBlock], nested: tuple[str, ...]) -> None:
     match message:
         case ToolResultMessage():
             part = Part.FILES if message.name == _READING and not message.is_error else Part.OUTPUT
-            rows[part] += MESSAGE_WEIGHT + text_weight(message.content)
+            told = text_weight(_told(message.content, nested))
+            rows[Part.INSTRUCTIONS] += told
+            rows[part] += MESSAGE_WEIGHT + text_weight(message.content) - told
         case UserMessage():
             rows[Part.CONVERSATION] += MESSAGE_WEIGHT
             for block in message.blocks:
@@ -121,6 +127,11 @@ def _add(rows: _Rows, message: Message, files: frozenset[UserBlock]) -> None:
             rows[Part.CONVERSATION] += MESSAGE_WEIGHT
             for block in message.blocks:
                 rows[_part_of(block)] += block_weight(block)
+
+
+def _told(content: str, nested: tuple[str, ...]) -> str:
+    """What sub-folders say behind a tool's result; empty when they say nothing."""
+    return next((text for text in nested if content.endswith(text)), "")
 
 
 def _part_of(block: AssistantBlock) -> Part:
@@ -158,14 +169,18 @@ def _items(state: SessionState, request: ChatRequest) -> Iterator[tuple[Part, st
     share = min(1.0, 0.9 * system / whole) if whole else 0.0  # long ones go along in part only
     for each in state.instructions:
         yield Part.INSTRUCTIONS, each.path, share * text_weight(each.text)
+    for each in told_with_results(state):
+        yield Part.INSTRUCTIONS, each.path, text_weight(nested_text((each,)))
     costs: dict[str, float] = {}
+    nested = tuple(nested_text(run.instructions) for run in state.runs if run.instructions)
     for name, blocks in _attachments(state):
         costs[name] = costs.get(name, 0.0) + sum(map(block_weight, blocks))
     paths = _read_paths(request)
     for message in request.messages:
         if isinstance(message, ToolResultMessage) and message.name == _READING and not message.is_error:
             name = paths.get(message.call_id, "?")
-            costs[name] = costs.get(name, 0.0) + text_weight(message.content)
+            told = text_weight(_told(message.content, nested))
+            costs[name] = costs.get(name, 0.0) + text_weight(message.content) - told
     for name, cost in costs.items():
         yield Part.FILES, name, cost
 

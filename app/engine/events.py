@@ -153,6 +153,14 @@ class InstructionFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FolderInstructed:
+    """What sub-folders say of files that a tool run touched goes to the model behind the run's result."""
+
+    run_id: str
+    files: tuple[InstructionFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstructionsLoaded:
     """From the next request on the model is given these instructions, in this order, and no others."""
 
@@ -364,6 +372,7 @@ SessionEvent: TypeAlias = (
     | PromptQueued
     | PromptSubmitted
     | InstructionsLoaded
+    | FolderInstructed
     | CommandStarted
     | TurnStarted
     | TurnEnded

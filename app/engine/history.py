@@ -16,7 +16,7 @@ from ...providers.messages import (
     UserBlock,
     UserMessage,
 )
-from .attached import attached_blocks, tagged
+from .attached import attached_blocks, nested_text, tagged
 from .sent import sent
 from .state import (
     AnswerEntry,
@@ -124,13 +124,18 @@ def answer_messages(entry: AnswerEntry, runs: Mapping[str, ToolRun], shortened: 
         ToolResultMessage(
             call_id=part.call_id,
             name=part.name,
-            content=cut_middle(run.content, shortened.get(run.run_id)),
+            content=cut_middle(result_text(run), shortened.get(run.run_id)),
             is_error=run.outcome != "ok",
         )
         for part in entry.parts
         if isinstance(part, ToolCallPart) and (run := runs.get(part.run_id)) is not None
     ]
     return [message, *results]
+
+
+def result_text(run: ToolRun) -> str:
+    """What the model gets of a run: its result, and behind it what sub-folders say of the files it touched."""
+    return f"{run.content}{nested_text(run.instructions)}" if run.instructions else run.content
 
 
 def _block(part: AnswerPart, runs: Mapping[str, ToolRun], *, whole: bool) -> AssistantBlock | None:

@@ -22,6 +22,8 @@ _UNFINISHED = re.compile(rf'{_START}(?:"(?P<quoted>[^"\n]*)|(?P<plain>(?:\\.|[^\
 _PLAIN = re.compile(r"[\w./~+\-@%,=]*[\w/~+\-@%=]")
 _AWKWARD = re.compile(r"[\s\"\\]")
 _MOST_STRIPPED = 8
+PASTED_NAME = re.compile(r"pasted-[0-9a-f]{12}\.(?:png|jpg|gif|webp)")
+"""What an image from the clipboard is called: after its content, so that the name means the same wherever it goes."""
 MOST_MENTIONS = 100
 """Mentions of one prompt that are looked at."""
 

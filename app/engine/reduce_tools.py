@@ -15,7 +15,7 @@ from ...tools.events import (
     ToolRunFinished,
     ToolRunStarted,
 )
-from .events import ToolActivity
+from .events import FolderInstructed, ToolActivity
 from .stale import seen
 from .state import AnswerEntry, FileDiff, SessionState, StreamText, ToolCallPart, ToolRun
 
@@ -95,6 +95,12 @@ def _finished(state: SessionState, activity: ToolActivity, event: ToolRunFinishe
         runs=(*state.runs, run),
         revisions=state.revisions.moved(chat=1, tools=1, status=1),
     )
+
+
+def reduce_instructed(state: SessionState, event: FolderInstructed) -> SessionState:
+    """The state after instructions were added to a finished run."""
+    runs = tuple(replace(run, instructions=event.files) if run.run_id == event.run_id else run for run in state.runs)
+    return replace(state, runs=runs, revisions=state.revisions.moved(chat=1, tools=1, status=1))
 
 
 def _called_name(state: SessionState, activity: ToolActivity) -> str:

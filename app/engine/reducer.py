@@ -14,6 +14,7 @@ from .events import (
     EffortSelected,
     FilesRestored,
     FilesWentStale,
+    FolderInstructed,
     InstructionsLoaded,
     ModelSelected,
     ModeSelected,
@@ -42,7 +43,7 @@ from .reduce_answer import reduce_response
 from .reduce_commands import own_command_ended
 from .reduce_compaction import compacted
 from .reduce_restore import put_back
-from .reduce_tools import reduce_tool
+from .reduce_tools import reduce_instructed, reduce_tool
 from .reduce_verify import verify_moved
 from .review_events import HunkReviewed
 from .reviews import review_note, reviewed
@@ -70,7 +71,7 @@ def reduce(state: SessionState, stamped: Stamped) -> SessionState:
             return own_command_ended(reduce_tool(state, event, at), event)
         case SessionStarted() | SessionForked() | TitleProposed():
             return _began(state, stamped)
-        case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded():
+        case ModelSelected() | EffortSelected() | ModeSelected() | InstructionsLoaded() | FolderInstructed():
             return _selected(state, event, at)
         case PromptQueued() | PromptSubmitted() | PromptsWithdrawn() | CommandStarted():
             return _prompted(state, event, at)
@@ -129,9 +130,13 @@ def _began(state: SessionState, stamped: Stamped) -> SessionState:
 
 
 def _selected(
-    state: SessionState, event: ModelSelected | EffortSelected | ModeSelected | InstructionsLoaded, at: float
+    state: SessionState,
+    event: ModelSelected | EffortSelected | ModeSelected | InstructionsLoaded | FolderInstructed,
+    at: float,
 ) -> SessionState:
     """What holds from the next request on."""
+    if isinstance(event, FolderInstructed):
+        return reduce_instructed(state, event)
     if isinstance(event, ModeSelected):
         return replace(state, mode=event.mode, protection=event.protection, revisions=state.revisions.moved(status=1))
     if isinstance(event, InstructionsLoaded):

@@ -35,6 +35,7 @@ from .events import (
     TurnOutcome,
     TurnStarted,
 )
+from .folder_instructions import FolderInstructions
 from .ids import new_id
 from .ledger import priced
 from .recovery import in_words
@@ -57,7 +58,9 @@ class TurnRunner:
         self._most_output: int | None = None
         self.requests = RequestBuilder(bus, wiring.toolbox, wiring.prepare)
         """What is sent next; for whoever weighs it beforehand, too."""
-        self._caller = ToolCaller(bus, wiring.toolbox, wiring.approve, wiring.durable)
+        self._caller = ToolCaller(
+            bus, wiring.toolbox, wiring.approve, wiring.durable, FolderInstructions(bus, wiring.nested)
+        )
         provider_of = wiring.directory.provider
         self._room = MakingRoom(bus, provider_of, wiring.cost_of, self.requests.of, wiring.compacting)
 

@@ -30,6 +30,7 @@ from .events import (
     PromptsWithdrawn,
     TurnOutcome,
 )
+from .folder_instructions import FindNested
 from .handoff import Prepare
 from .history import needs_answer
 from .ids import new_id
@@ -69,6 +70,8 @@ class Parts:
     compacting: Compacting = field(default_factory=Compacting)
     """When room is made in the model's window."""
     stale: Stale | None = None
+    nested: FindNested | None = None
+    """What sub-folders say of the files a tool touched; None where that does not count."""
     read_spending: ReadSpending | None = None
     """What other sessions spent, for budgets of days and months; None where there is no ledger."""
 
@@ -104,6 +107,7 @@ class Session:
                 checkpoints=parts.checkpoints,
                 compacting=parts.compacting,
                 stale=parts.stale,
+                nested=parts.nested,
                 budget=self._budget,
             ),
         )

@@ -206,6 +206,8 @@ class ToolRun:
     summary: str = ""
     duration_s: float | None = None
     exit_status: int | None = None
+    instructions: tuple[InstructionFile, ...] = ()
+    """What sub-folders say of the files it touched; it goes to the model behind the result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

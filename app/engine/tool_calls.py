@@ -12,6 +12,7 @@ from ...tools.events import ApprovalRequested, ApprovalResolved, Outcome, ToolEv
 from .bus import MessageBus
 from .closing import not_finished
 from .events import ToolActivity
+from .folder_instructions import FolderInstructions
 from .state import AnswerEntry, ToolCallPart
 from .wiring import Approve
 
@@ -46,12 +47,18 @@ class ToolCaller:
     """Runs calls with the session's tools, asks the person where a tool wants it, and publishes what happens."""
 
     def __init__(
-        self, bus: MessageBus, toolbox: Toolbox, approve: Approve, durable: Callable[[], Awaitable[None]]
+        self,
+        bus: MessageBus,
+        toolbox: Toolbox,
+        approve: Approve,
+        durable: Callable[[], Awaitable[None]],
+        nested: FolderInstructions,
     ) -> None:
         self._bus = bus
         self._toolbox = toolbox
         self._approve = approve
         self._durable = durable
+        self._nested = nested
 
     async def run(self, calls: tuple[ToolCall, ...], model: ModelInfo) -> None:
         """Run the calls in order. A prompt that arrives meanwhile is delivered after the current one."""
@@ -66,6 +73,7 @@ class ToolCaller:
                     self._publish(each, each.ended(Outcome.CANCELLED, "Cancelled by the user."))
                 raise
             self._publish(call, finished)
+            await self._nested.bring(finished.run_id, model.context_window)
             await self._durable()
 
     async def _run(self, call: ToolCall, model: ModelInfo) -> ToolRunFinished:
@@ -95,6 +103,7 @@ class ToolCaller:
         )
 
     def _publish(self, call: ToolCall, event: ToolEvent) -> None:
+        self._nested.hear(event)
         self._bus.publish(
             ToolActivity(turn_id=call.turn_id, request_id=call.request_id, part_index=call.part.index, event=event)
         )

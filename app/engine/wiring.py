@@ -9,6 +9,7 @@ from ...tools.base import Checkpoints, Toolbox
 from ...tools.events import ApprovalRequested, ApprovalResolved
 from .budget import BudgetGate
 from .compacting import Compacting
+from .folder_instructions import FindNested
 from .handoff import Prepare
 from .ledger import CostOf
 from .no_checkpoints import NoCheckpoints
@@ -44,5 +45,7 @@ class Wiring:
     checkpoints: Checkpoints = field(default_factory=NoCheckpoints)
     compacting: Compacting = field(default_factory=Compacting)
     stale: Stale | None = None
+    nested: FindNested | None = None
+    """What sub-folders say of the files a tool touched; None where that does not count."""
     budget: BudgetGate | None = None
     """What every request passes before it is sent; None where there are no budgets."""

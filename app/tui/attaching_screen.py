@@ -10,16 +10,15 @@ from ...providers.messages import Effort
 from ...tools.base import Mode
 from ..engine.attached import Gathered
 from ..engine.events import NoticeLevel
+from ..engine.folder_instructions import told_with_results
 from ..instructions import report, withheld_names
 from .completing import PathSource
-from .control import Preferences
-from .restoring_screen import RestoringScreen
+from .pasting_screen import PastingScreen
 
 
-class AttachingScreen(RestoringScreen):
+class AttachingScreen(PastingScreen):
     """A screen whose prompt may name files."""
 
-    _preferences: Preferences
     _sending: asyncio.Lock | None = None
 
     def _run_own(self, text: str) -> None:
@@ -56,7 +55,8 @@ class AttachingScreen(RestoringScreen):
 
     def action_show_instructions(self) -> None:
         """What the model is told by AGENTS.md files: a notice in the conversation; before there is one, beside it."""
-        said = report(self._session.state.instructions, withheld_names(self._preferences.trust))
+        state = self._session.state
+        said = report(state.instructions, withheld_names(self._preferences.trust), told_with_results(state))
         if self._welcome_shown:
             self.notify(said, timeout=10, markup=False)
         else:

@@ -11,6 +11,7 @@ from ..engine.ledger_reader import LedgerReader
 from ..engine.session import Session
 from ..trust import FolderTrust
 from .attaching import Attaching
+from .pasting import Pasting
 from .sessions import OpenSession, Sessions
 from .shelf import EmptyShelf, ModelShelf
 
@@ -104,6 +105,8 @@ class Preferences:
     """Sent as soon as a model is there (the demo's task)."""
     attaching: Attaching | None = None
     """What reads the files that a prompt mentions; None when there is none."""
+    pasting: Pasting | None = None
+    """What reads images from the clipboard; None when there is none."""
     shelf: ModelShelf = field(default_factory=EmptyShelf)
     """Favourite and recent models."""
     trust: FolderTrust | None = None

@@ -104,7 +104,12 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
         yield ApprovalBar(self.table, signs=self._signs, id="approval")
         yield BudgetBar(self.table, signs=self._signs, id="budget")
         yield PromptBox(
-            Prompt(history=read_history(history) if history else (), remember=self._remember, id="prompt"),
+            Prompt(
+                history=read_history(history) if history else (),
+                remember=self._remember,
+                images=self._preferences.pasting is not None,
+                id="prompt",
+            ),
             self.table,
             files=self._path_source(),
             values=self._argument_values,
@@ -213,6 +218,8 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
                 self._set_budget(words)
             case "session.next_mode", str(mode) if mode:
                 self.notify(choose_mode(self._session, mode), markup=False)
+            case "session.paste_image", str(words):
+                self.paste_beside(words)
             case "session.verify", str(rounds) if rounds:
                 self.verify_rounds(rounds)
             case "session.compact", str(focus):

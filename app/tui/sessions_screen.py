@@ -11,7 +11,7 @@ from textual.widgets import TextArea
 from ..engine.state import PromptEntry
 from .actions import ActionTable
 from .control import Control, Leaving
-from .restoring_screen import RestoringScreen
+from .pasting_screen import PastingScreen
 from .sessions import OpenSession, Sessions, SessionsError
 from .transcript.palette import Signs
 from .widgets.header import Header
@@ -24,7 +24,7 @@ _AGAIN_S = 10.0
 """A second ``/new`` within this time stops the turn."""
 
 
-class SessionsScreen(RestoringScreen):
+class SessionsScreen(PastingScreen):
     """A screen that can leave its session for another one, and loses nothing that was typed."""
 
     table: ActionTable
@@ -79,10 +79,12 @@ class SessionsScreen(RestoringScreen):
 
     def action_take_back(self) -> None:
         """Put prompts that were not sent yet back into the prompt, before what is being written."""
-        texts = [entry.text for entry in self._session.withdraw()]
+        entries = self._session.withdraw()
+        texts = [entry.text for entry in entries]
         if not texts:
             self.notify("No prompt waits.", timeout=3, markup=False)
             return
+        self._keep_images(attachment for entry in entries for attachment in entry.attachments)
         written = self._prompt.text
         self._prompt.replace_all("\n\n".join([*texts, *([written] if written.strip() else [])]))
         self._prompt.focus()

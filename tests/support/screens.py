@@ -11,6 +11,7 @@ from patchbay.app.tui.app import PatchbayApp
 from patchbay.app.tui.attaching import Attaching
 from patchbay.app.tui.control import Preferences
 from patchbay.app.tui.main_screen import MainScreen
+from patchbay.app.tui.pasting import Pasting
 from patchbay.providers.base import ModelInfo, ModelRef, ProviderConfigError
 from patchbay.providers.exchanges import ExchangeLog
 from support.sessions import cost_of, model, until
@@ -98,6 +99,7 @@ async def on_screen(
     keys: dict[str, tuple[str, ...]] | None = None,
     asked_model: str | None = None,
     attaching: Attaching | None = None,
+    pasting: Pasting | None = None,
 ):
     """Run the application over a session."""
     panel = Panel(session, *models, problem=problem)
@@ -107,6 +109,7 @@ async def on_screen(
         config_file=Path("/cfg/config.toml"),
         asked_model=asked_model,
         attaching=attaching,
+        pasting=pasting,
     )
     app = PatchbayApp(panel, preferences, cost_of=cost_of)
     async with app.run_test(size=size) as pilot:

@@ -9,6 +9,7 @@ from typing import Any
 from patchbay.app.engine.budget import ReadSpending
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import SessionEvent, SessionStarted, Stamped
+from patchbay.app.engine.folder_instructions import FindNested
 from patchbay.app.engine.handoff import Prepared
 from patchbay.app.engine.own_commands import RunOwn
 from patchbay.app.engine.session import Parts, Session
@@ -134,6 +135,7 @@ def make_session(
     durable: Callable[[], Awaitable[None]] | None = None,
     run_own: RunOwn | None = None,
     read_spending: ReadSpending | None = None,
+    nested: FindNested | None = None,
 ) -> tuple[Session, Recording]:
     """A session whose first provider is selected, and the record of its events."""
     ticks = iter(range(1_000_000))
@@ -148,6 +150,7 @@ def make_session(
         durable=durable,
         run_own=run_own,
         read_spending=read_spending,
+        nested=nested,
     )
     session = Session(bus, parts)
     bus.publish(SessionStarted(folder=str(folder), version="test"))

@@ -4,20 +4,35 @@ Enter sends; a paste never does. The prompt grows with its text up to ``MAX_ROWS
 touched only when the number of rows changes.
 """
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from textual import events
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
 
 from ....tools.safe_text import safe_text
+from ...engine.mentions import PASTED_NAME
 from ..actions import bindings
 from ..dropped_files import as_mentions
 
 MAX_ROWS = 8
 PLACEHOLDER = "Ask for a change, @ for files, ! for a command, / for more"
+
+_IMAGE_BEFORE = re.compile(rf"@{PASTED_NAME.pattern} ?\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a paste was asked for: in which text, and what was selected there."""
+
+    text: str
+    before: str
+    selection: Selection
 
 
 class Offers(Protocol):
@@ -59,14 +74,24 @@ class Prompt(TextArea):
             super().__init__()
             self.text = text
 
+    class ImageWanted(Message):
+        """The person wants the image on the clipboard; answer with ``Prompt.end_paste``, whatever comes of it."""
+
+        def __init__(self, *, or_text: bool) -> None:
+            """``or_text``: when there is none, the text of the application's own clipboard is wanted."""
+            super().__init__()
+            self.or_text = or_text
+
     def __init__(
         self,
         *,
         history: Sequence[str] = (),
         remember: Callable[[str], None] = lambda _: None,
         placeholder: str = PLACEHOLDER,
+        images: bool = False,
         id: str | None = None,
     ) -> None:
+        """``images``: somebody answers ``ImageWanted``."""
         super().__init__(compact=True, highlight_cursor_line=False, soft_wrap=True, placeholder=placeholder, id=id)
         self.cursor_blink = False
         self.offers: Offers | None = None
@@ -75,6 +100,10 @@ class Prompt(TextArea):
         self._position = len(self._history)
         self._draft = ""
         self._rows = 1
+        self._images = images
+        self._awaited: _Place | None = None
+        """Where what is being read from the clipboard goes; None while nothing is."""
+        self._enter_waits = False
 
     # ---- text
 
@@ -85,6 +114,9 @@ class Prompt(TextArea):
 
     def action_submit(self) -> None:
         """Send the text; a backslash at its end asks for a new line instead."""
+        if self._awaited is not None:
+            self._enter_waits = True
+            return
         if self.text.endswith("\\") and self.cursor_location == self.document.end:
             self.action_delete_left()
             self.insert("\n")
@@ -107,13 +139,73 @@ class Prompt(TextArea):
         self.post_message(self.EditRequested(self.text))
 
     async def _on_paste(self, event: events.Paste) -> None:
-        """Insert what was pasted, whole, without control characters; files dropped on the terminal as mentions."""
+        """Insert what was pasted, whole, without control characters; files dropped on the terminal as mentions.
+
+        Some terminals send an empty paste when the clipboard holds no text: it may hold an image.
+        """
         event.prevent_default()
         event.stop()
+        if not event.text:
+            self.want_image()
+            return
         text = as_mentions(event.text) or safe_text(event.text)
         if result := self._replace_via_keyboard(text, *self.selection):
             self.move_cursor(result.end_location)
             self.focus()
+
+    # ---- what has to be read from the clipboard first
+
+    def action_paste(self) -> None:
+        """The image on the clipboard; without one, what was cut or copied here."""
+        if self._images:
+            self.want_image(or_text=True)
+        else:
+            super().action_paste()
+
+    def want_image(self, *, or_text: bool = False) -> None:
+        """Ask for the image on the clipboard. Enter waits for it; asked again meanwhile, it is still one."""
+        if self._images and self._awaited is None:
+            before = self.get_text_range((0, 0), min(self.selection))
+            self._awaited = _Place(text=self.text, before=before, selection=self.selection)
+            self.post_message(self.ImageWanted(or_text=or_text))
+
+    def end_paste(self, text: str, *, mention: bool = False) -> None:
+        """Put in what was asked for, where it was asked for; empty when there is nothing.
+
+        A ``mention`` stands apart from the words around it.
+        """
+        place, waits = self._awaited, self._enter_waits
+        self._awaited, self._enter_waits = None, False
+        if not text or place is None:
+            return  # nor is anything sent: it would lack what was asked for
+        start, end = self.selection
+        if self.text == place.text:
+            start, end = place.selection
+        elif self.text.startswith(place.before):  # one wrote on meanwhile
+            start = end = min(place.selection)
+        start, end = sorted((start, end))
+        if mention:
+            text = self._apart(text, start, end)
+        at_end = max(self.selection) == end
+        result = self.replace(text, start, end, maintain_selection_offset=True)
+        if at_end:
+            self.move_cursor(result.end_location)
+        if waits:
+            self.action_submit()
+
+    def _apart(self, mention: str, start: tuple[int, int], end: tuple[int, int]) -> str:
+        before = self.document.get_line(start[0])[: start[1]]
+        after = self.document.get_line(end[0])[end[1] :]
+        return f"{' ' if before and not before[-1].isspace() else ''}{mention}{'' if after[:1].isspace() else ' '}"
+
+    def action_delete_left(self) -> None:
+        """Delete a character; an image that was pasted goes in one piece."""
+        row, column = self.cursor_location
+        image = _IMAGE_BEFORE.search(self.document.get_line(row)[:column]) if self.selection.is_empty else None
+        if image is None:
+            super().action_delete_left()
+        else:
+            self._delete_via_keyboard((row, image.start()), (row, column))
 
     async def _on_key(self, event: events.Key) -> None:
         """Enter and keys with Alt are the bindings'; tab and escape are the list's while there is one."""

@@ -1,6 +1,8 @@
 """``patchbay run`` as a script sees it: the whole program in a process of its own, against a server on loopback."""
 
+import base64
 import json
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -10,7 +12,10 @@ import pytest
 
 from patchbay.app.engine.codec import decode_stamped
 from patchbay.app.engine.events import PromptSubmitted, ProvidersListed, TurnEnded
+from patchbay.app.pasted_images import PastedImages
+from patchbay.app.paths import find_paths
 from support.chat_server import calling, chat_server, failing, saying
+from support.clipboards import PNG
 
 
 class Desk:
@@ -232,3 +237,36 @@ def test_a_cap_that_is_no_amount_is_wrong_usage(desk: Desk, amount: str) -> None
     done = desk.run("-p", "hi", f"--max-cost={amount}")
     assert done.returncode == 2
     assert "must be an amount in USD above zero" in done.stderr
+
+
+def test_what_a_sub_folder_says_goes_with_the_result_in_a_trusted_folder_alone(desk: Desk) -> None:
+    for name, content in (("AGENTS.md", "Be brief."), ("sub/AGENTS.md", "Use tabs in sub."), ("sub/a.py", "x = 1\n")):
+        (desk.folder / name).parent.mkdir(exist_ok=True)
+        (desk.folder / name).write_text(content)
+    for trusting in (["--trust"], []):
+        reading = calling("read", {"path": "sub/a.py"})
+        with chat_server(reading, reading, saying("Done.")) as server:
+            desk.configure(server.base_url)
+            done = desk.run(*trusting, "-p", "look")
+        assert done.returncode == 0, done.stderr
+        first, second, third = server.requests
+        system = json.dumps(first["messages"][0])
+        assert "Use tabs in sub." not in system
+        assert ("Be brief." in system) is bool(trusting)
+        results = [message["content"] for message in third["messages"] if message["role"] == "tool"]
+        assert ["Use tabs in sub." in result for result in results] == [bool(trusting), False]
+        assert third["messages"][: len(second["messages"])] == second["messages"]  # nothing earlier changed
+        if not trusting:
+            assert "sub/AGENTS.md: this folder is not trusted" in done.stderr
+
+
+def test_an_image_that_was_pasted_is_found_by_its_name(desk: Desk, own_home: Path) -> None:
+    image = PastedImages(find_paths(os.environ).images).keep(PNG)
+    with chat_server(saying("A square.")) as server:
+        desk.configure(server.base_url)
+        done = desk.run("-p", f"what is @{image.name}?")
+    assert done.returncode == 0, done.stderr
+    (text, picture, words) = server.requests[0]["messages"][-1]["content"]
+    assert text["text"] == f'<image path="{image.name}"/>'
+    assert picture["image_url"]["url"] == f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    assert words["text"] == f"what is @{image.name}?"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.app.cli.transcript_html import to_html
-from patchbay.app.engine.events import Cost, CostSource, NoticeLevel
+from patchbay.app.engine.events import Attachment, AttachmentKind, Cost, CostSource, NoticeLevel
 from patchbay.app.engine.state import (
     AnswerEntry,
     NoticeEntry,
@@ -27,7 +27,7 @@ ALLOWED = {
     *("h1", "h2", "h3", "h4", "h5", "h6", "p", "div", "span", "pre", "code", "details", "summary", "b", "i", "em"),
     *("strong", "a", "ul", "ol", "li", "blockquote", "table", "thead", "tbody", "tr", "th", "td", "hr", "br"),
 }
-VOID = ("meta", "hr", "br")
+VOID = ("meta", "hr", "br", "img")
 HOSTILE = (
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -176,3 +176,25 @@ def test_a_huge_change_is_named_and_not_shown():
     page = to_html(state_with("x"), "t", {"r1": [change]})
     assert "big.txt" in page
     assert "line 77" not in page
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data", "shown"),
+    [
+        ("image/png", "iVBORw0K", True),
+        ("image/webp", "UklGRg==", True),
+        ("image/svg+xml", "PHN2Zz4=", False),
+        ("text/html", "iVBORw0K", False),
+        ("image/png", 'x" onerror="alert(1)', False),
+        ("image/png", "iVBORw0K\n", False),
+        ("image/png", "", False),
+    ],
+)
+def test_an_image_that_went_along_stands_within_the_page_and_nothing_else_does(media_type, data, shown):
+    image = Attachment(kind=AttachmentKind.IMAGE, source='a" onload="x', media_type=media_type, data_base64=data)
+    prompt = PromptEntry(prompt_id="p", text="look", at=0.0, attachments=(image,))
+    page = to_html(SessionState(session_id="s", folder="/f", transcript=(prompt,)), "t")
+    images = [attributes for tag, attributes in Page(page).seen if tag == "img"]
+    expected = {"alt": 'a" onload="x', "src": f"data:{media_type};base64,{data}"}
+    assert images == ([expected] if shown else [])
+    assert "img-src data:;" in page
