@@ -13,7 +13,6 @@ from ....tools.safe_text import reveal, safe_line
 from ...engine.attached import attachment_line
 from ...engine.compaction import dropped_by
 from ...engine.compaction_words import compaction_line
-from ...engine.sent import newest_compaction
 from ...engine.state import (
     AnswerEntry,
     CompactionEntry,
@@ -89,11 +88,6 @@ def dropped_text(state: SessionState, at: int) -> str:
     entries = dropped_by(state.transcript, at)
     parts += list(_told(entries, runs)) if entries else ["", "Nothing: only results were shortened."]
     return reveal("\n".join(parts))
-
-
-def newest_place(state: SessionState) -> int | None:
-    """Where the newest compaction stands."""
-    return newest_compaction(state.transcript)
 
 
 def _told(entries: Sequence[Entry], runs: Mapping[str, ToolRun]) -> Iterator[str]:

@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from math import inf
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from ....providers.base import Exchange
@@ -119,15 +119,6 @@ def reply_text(exchange: Exchange) -> str:
     if exchange.clipped:
         kept += f"\n\n({exchange.response_bytes:,} bytes came; the rest is not kept)"
     return _text(exchange.response_headers, kept)
-
-
-def show_exchange(screen: Screen[None], exchanges: Exchanges, entry: Entry | None) -> None:
-    """Open the exchange that an answer came from, else the latest one."""
-    number = chosen_exchange(exchanges, entry)
-    if number is None:
-        screen.notify("Nothing was exchanged with a provider yet.", markup=False)
-    else:
-        cast("App[object]", screen.app).push_screen(ExchangeScreen(exchanges, number))
 
 
 def chosen_exchange(exchanges: Exchanges, entry: Entry | None) -> int | None:

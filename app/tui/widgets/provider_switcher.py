@@ -24,10 +24,10 @@ from ....tools.safe_text import safe_line
 from ...engine.state import SessionState
 from .. import amounts
 from ..actions import bindings
-from ..shelf import EmptyShelf, ModelShelf
+from ..shelf import EmptyShelf, Inspection, ModelShelf
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
-from .switcher_meaning import Inspection, meaning
+from .switcher_meaning import meaning
 from .switcher_rows import SwitcherRow, all_rows, arranged, filtered
 
 WHEEL_ROWS = 3

@@ -20,7 +20,7 @@ from textual.widgets.option_list import Option
 from ....tools.base import Checkpoints, Restoration
 from ....tools.events import Fate, FileFate, RestoreKind
 from ....tools.safe_text import reveal, safe_line
-from ...engine.state import Entry, PromptEntry
+from ...engine.state import PromptEntry
 
 _COMPARED = 10
 """Kept files whose differences are shown at once."""
@@ -197,11 +197,6 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
     def _say(self, lines: Iterable[tuple[str, str]]) -> None:
         rows = [Content.assemble((text, f"${role}")) for text, role in lines]
         self.query_one("#rewind-files", Static).update(Content("\n").join(rows))
-
-
-def prompts_of(transcript: Sequence[Entry]) -> list[PromptEntry]:
-    """The prompts one can go back to, newest first."""
-    return [entry for entry in reversed(transcript) if isinstance(entry, PromptEntry)]
 
 
 def prompt_row(entry: PromptEntry, now: float, changed: int) -> Content:

@@ -8,15 +8,15 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, Protocol
 
 from textual import events, on, work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -26,8 +26,6 @@ from ...engine.spending import By, Spent
 from ...engine.spending_report import SpendingReport
 from ...engine.state import SessionState
 from .. import amounts
-from ..bridge import Bridge
-from ..control import Control
 from ..spending import (
     LEGEND,
     Order,
@@ -164,7 +162,7 @@ class SpendingScreen(ModalScreen[None]):
         """A call ended while the screen is open: read again."""
         moved = state.totals != self._state.totals
         self._state = state
-        if moved:
+        if moved and self.is_mounted:  # before that, mounting will read
             self._load()
 
     # ---- keys
@@ -291,23 +289,3 @@ def _choice(names: Sequence[StrEnum], chosen: StrEnum) -> Iterator[tuple[str, st
     for name in names:
         yield str(name), "bold $accent" if name is chosen else "$muted"
         yield "  ", ""
-
-
-def show_cost(screen: Screen[None], bridge: Bridge, control: Control, signs: Signs) -> None:
-    """Open the spending screen on the session's cost."""
-    _open(screen, bridge, control, View.COST, signs)
-
-
-def show_tokens(screen: Screen[None], bridge: Bridge, control: Control, signs: Signs) -> None:
-    """Open it on the session's tokens."""
-    _open(screen, bridge, control, View.TOKENS, signs)
-
-
-def _open(screen: Screen[None], bridge: Bridge, control: Control, view: View, signs: Signs) -> None:
-    spending = SpendingScreen(control.ledger, control.session.state, view=view, signs=signs)
-
-    def closed(_result: object) -> None:
-        bridge.remove(spending)
-
-    cast("App[object]", screen.app).push_screen(spending, closed)
-    bridge.add(spending, "status")
