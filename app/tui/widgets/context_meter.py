@@ -47,10 +47,12 @@ class ContextScreen(ModalScreen[str | None]):
     """Dismisses with what the person wants done: ``compact``, ``dropped``, ``refresh``, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,alt+c", "leave", "Leave", show=False, priority=True),
+        Binding("escape,q", "leave", "Leave", show=False, priority=True),
+        Binding("alt+c", "leave", "Leave", show=False, priority=True, id="session.show_context"),
         Binding("c", "want('compact')", "Compact", show=False, priority=True),
         Binding("d", "want('dropped')", "Dropped", show=False, priority=True),
-        Binding("alt+f,f", "want('refresh')", "Refresh", show=False, priority=True),
+        Binding("f", "want('refresh')", "Refresh", show=False, priority=True),
+        Binding("alt+f", "want('refresh')", "Refresh", show=False, priority=True, id="session.refresh_files"),
     ]
 
     def __init__(self, report: ContextReport, *, signs: Signs = UNICODE_SIGNS) -> None:

@@ -32,7 +32,8 @@ class ExchangeScreen(ModalScreen[None]):
     """Shows one exchange of the session at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f3,q", "close", "Close", show=False, priority=True),
+        Binding("escape,q", "close", "Close", show=False, priority=True),
+        Binding("f3", "close", "Close", show=False, priority=True, id="view.show_exchange"),
         Binding("left,h", "step(-1)", "Earlier", show=False, priority=True),
         Binding("right,l", "step(1)", "Later", show=False, priority=True),
         Binding("tab,shift+tab", "other_side", "Other side", show=False, priority=True),

@@ -19,9 +19,12 @@ _COLUMN_CELLS = 72
 
 
 class HelpScreen(ModalScreen[None]):
-    """Lists what can be done, over the dimmed screen. Escape and the help key close it."""
+    """Lists what can be done, over the dimmed screen. Escape and the help key, also another one, close it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "close", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Close", show=False),
+        Binding("f1", "close", "Close", show=False, id="app.show_help"),
+    ]
 
     def __init__(self, table: ActionTable) -> None:
         super().__init__()
@@ -35,7 +38,7 @@ class HelpScreen(ModalScreen[None]):
                 yield Static(markup=False, id="help-text")
 
     def on_mount(self) -> None:
-        """Take the keys of the person for closing too, and fill the text."""
+        """The keys scroll."""
         self.query_one(VerticalScroll).focus()
 
     def on_resize(self) -> None:

@@ -154,11 +154,16 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
         self._refill(selected.model.ref if selected and selected.model else None)
 
     def sync(self, state: SessionState) -> None:
-        """Follow providers that come and go; the cursor stays on its model."""
-        selected = self._list.selected
-        if state.providers != self._state.providers:
+        """Follow providers that come and go; the cursor stays on its model.
+
+        While an answer streams this is called with every piece of it: that must not begin anything anew.
+        """
+        selected, before, self._state = self._list.selected, self._state, state
+        if state.providers != before.providers:
             self._all = all_rows(state.providers)
-        self._state = state
+        elif state.model == before.model and state.transcript is before.transcript:
+            self._paint()
+            return
         self._refill(selected.model.ref if selected and selected.model else None)
 
     @on(Input.Changed)

@@ -175,10 +175,13 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
     async def _compare(self) -> None:
         kept = [file.path for file in (self._seen.files if self._seen else ()) if file.fate is Fate.KEPT]
         lines: list[tuple[str, str]] = []
-        for path in kept[:_COMPARED]:
-            said = reveal(await self._checkpoints.compare(path)).splitlines()
-            lines += [(f"{safe_line(path)}: what was changed since the session left it", "text")]
-            lines += [(line, _diff_role(line)) for line in said[:_COMPARED_LINES]]
+        try:
+            for path in kept[:_COMPARED]:
+                lines += _compared(path, reveal(await self._checkpoints.compare(path)).splitlines())
+        except OSError as error:
+            lines.append((f"It cannot be compared: {error.strerror or error}.", "danger"))
+        if len(kept) > _COMPARED:
+            lines.append((f"and {len(kept) - _COMPARED} more files", "muted"))
         self._say(lines or [("No file would be kept: there is nothing to compare.", "muted")])
 
     def _show_mode(self) -> None:
@@ -233,6 +236,14 @@ def file_lines(files: Sequence[FileFate]) -> Iterator[tuple[str, str]]:
         yield f"{title} ({len(chosen)})", role
         for file in chosen:
             yield f"  {_what(file):<9} {safe_line(reveal(file.path))}{f'  ({file.why})' if file.why else ''}", "text"
+
+
+def _compared(path: str, said: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """How one file differs, in lines with their roles."""
+    yield f"{safe_line(reveal(path))}: what was changed since the session left it", "text"
+    yield from ((line, _diff_role(line)) for line in said[:_COMPARED_LINES])
+    if len(said) > _COMPARED_LINES:
+        yield f"and {len(said) - _COMPARED_LINES} more lines", "muted"
 
 
 def _what(file: FileFate) -> str:

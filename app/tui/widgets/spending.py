@@ -109,7 +109,8 @@ class SpendingScreen(ModalScreen[None]):
     """Tables of the ledger over the dimmed screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,alt+m", "close", "Close", show=False, priority=True),
+        Binding("escape,q", "close", "Close", show=False, priority=True),
+        Binding("alt+m", "close", "Close", show=False, priority=True, id="session.show_cost"),
         Binding("right,tab,l", "group(1)", "By the next", show=False, priority=True),
         Binding("left,shift+tab,h", "group(-1)", "By the one before", show=False, priority=True),
         Binding("p", "scope(1)", "Period", show=False, priority=True),
@@ -229,7 +230,6 @@ class SpendingScreen(ModalScreen[None]):
             self._say("headline", Content.assemble((safe_line(f"The ledger cannot be read: {error}."), "$danger")))
             return
         self._found = found
-        self._table.cursor = 0 if by is not self._by else self._table.cursor
         self._show()
 
     def _show(self) -> None:
