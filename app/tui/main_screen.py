@@ -282,7 +282,7 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def action_show_help(self) -> None:
         """The key help."""
-        self._open(modals.key_help(self.table))
+        self._open(modals.key_help(self.table, self._signs))
 
     def action_command_palette(self) -> None:
         """Textual's palette over our actions."""
@@ -336,7 +336,7 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def action_show_exchange(self) -> None:
         """What went over the wire for the selected answer, or last."""
-        exchange = modals.exchange(self._control.exchanges, self.query_one(ChatPane).selected_entry)
+        exchange = modals.exchange(self._control.exchanges, self.query_one(ChatPane).selected_entry, self._signs)
         if exchange is None:
             self.notify("Nothing was exchanged with a provider yet.", markup=False)
         else:

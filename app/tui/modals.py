@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from .widgets.spending import SpendingScreen
 
 
-def key_help(table: ActionTable) -> "HelpScreen":
+def key_help(table: ActionTable, signs: Signs) -> "HelpScreen":
     """Every key and command."""
     from .widgets.help import HelpScreen
 
-    return HelpScreen(table)
+    return HelpScreen(table, signs=signs)
 
 
 def switcher(control: Control, preferences: Preferences, inspect: "Inspect", signs: Signs) -> "ProviderSwitcher":
@@ -71,11 +71,11 @@ def context_meter(state: SessionState, request: ChatRequest, model: ModelInfo, s
     return ContextScreen(context_report(state, request, model), signs=signs)
 
 
-def dropped(state: SessionState, at: int) -> "DroppedScreen":
+def dropped(state: SessionState, at: int, signs: Signs) -> "DroppedScreen":
     """What the compaction at a place of the transcript took out."""
     from .widgets.dropped import DroppedScreen
 
-    return DroppedScreen(state, at)
+    return DroppedScreen(state, at, signs=signs)
 
 
 def spending(control: Control, *, tokens: bool, signs: Signs) -> "SpendingScreen":
@@ -87,9 +87,9 @@ def spending(control: Control, *, tokens: bool, signs: Signs) -> "SpendingScreen
     return SpendingScreen(control.ledger, control.session.state, view=view, signs=signs)
 
 
-def exchange(exchanges: Exchanges, entry: Entry | None) -> "ExchangeScreen | None":
+def exchange(exchanges: Exchanges, entry: Entry | None, signs: Signs) -> "ExchangeScreen | None":
     """The exchange that an answer came from, else the latest one; None when there was none yet."""
     from .widgets.exchange import ExchangeScreen, chosen_exchange
 
     number = chosen_exchange(exchanges, entry)
-    return None if number is None else ExchangeScreen(exchanges, number)
+    return None if number is None else ExchangeScreen(exchanges, number, signs=signs)

@@ -50,14 +50,14 @@ class WindowScreen(AttachingScreen):
         if at is None:
             self._warn("Nothing was dropped: the model gets the whole conversation.")
         else:
-            self._open(modals.dropped(self._session.state, at))
+            self._open(modals.dropped(self._session.state, at, self._signs))
 
     def on_chat_pane_dropped_wanted(self, event: ChatPane.DroppedWanted) -> None:
         """Enter on the line of a compaction."""
         places = (at for at, entry in enumerate(self._session.state.transcript) if entry is event.entry)
         at = next(places, None)
         if at is not None:
-            self._open(modals.dropped(self._session.state, at))
+            self._open(modals.dropped(self._session.state, at, self._signs))
 
     def action_refresh_files(self) -> None:
         """Mention the files that went stale in the prompt, so that they are sent anew with it."""

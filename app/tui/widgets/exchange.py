@@ -23,9 +23,12 @@ from ....providers.base import Exchange
 from ....tools.safe_text import reveal, safe_line
 from ...engine.state import AnswerEntry, Entry
 from ..control import Exchanges
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 
 SIDE_BY_SIDE_COLUMNS = 110
 """Fewer columns show the reply below the request."""
+_KEYS = (("← →", "other exchanges"), ("Tab", "request or reply"), ("↑ ↓", "scroll"), ("Esc", "closes"))
 
 
 class ExchangeScreen(ModalScreen[None]):
@@ -39,9 +42,10 @@ class ExchangeScreen(ModalScreen[None]):
         Binding("tab,shift+tab", "other_side", "Other side", show=False, priority=True),
     ]
 
-    def __init__(self, exchanges: Exchanges, number: int) -> None:
+    def __init__(self, exchanges: Exchanges, number: int, *, signs: Signs = UNICODE_SIGNS) -> None:
         """Begin with the exchange of this number."""
         super().__init__()
+        self._signs = signs
         self._exchanges = exchanges
         self._number = number
 
@@ -54,11 +58,7 @@ class ExchangeScreen(ModalScreen[None]):
                     with Vertical(classes="exchange-side", id=f"{side}-side"):
                         yield Static(classes="exchange-caption", markup=False, id=f"{side}-caption")
                         yield TextArea(read_only=True, show_line_numbers=False, id=side)
-            yield Static(
-                "← → other exchanges   Tab request or reply   ↑ ↓ scroll   Esc closes",
-                classes="dialog-keys",
-                markup=False,
-            )
+            yield Static(key_line(*_KEYS, signs=self._signs), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Show the exchange that was asked for, its reply first."""
@@ -94,7 +94,7 @@ class ExchangeScreen(ModalScreen[None]):
         numbers = [number for number, _ in self._exchanges.index()]
         title = f"Exchange {numbers.index(self._number) + 1} of {len(numbers)}"
         self.query_one("#exchange-title", Static).update(
-            Content.assemble((title, "bold $accent"), (f"   {_about(exchange)}", "not bold $muted"))
+            Content.assemble((title, "bold $accent"), (f"   {_about(exchange, self._signs)}", "not bold $muted"))
         )
         self._fill("request", safe_line(f"{exchange.method} {exchange.path}"), request_text(exchange))
         self._fill("reply", safe_line(f"{_status(exchange)}   {_outcome(exchange)}"), reply_text(exchange))
@@ -151,12 +151,12 @@ def _text(headers: Mapping[str, str], body: str) -> str:
     return reveal("\n".join([*lines, "", body])) if lines else reveal(body)
 
 
-def _about(exchange: Exchange) -> str:
-    return safe_line("   ".join(_parts(exchange)))
+def _about(exchange: Exchange, signs: Signs) -> str:
+    return safe_line("   ".join(_parts(exchange, signs)))
 
 
-def _parts(exchange: Exchange) -> Iterator[str]:
-    yield f"{exchange.provider} · {exchange.model}" if exchange.model else exchange.provider
+def _parts(exchange: Exchange, signs: Signs) -> Iterator[str]:
+    yield f"{exchange.provider} {signs.dot} {exchange.model}" if exchange.model else exchange.provider
     yield exchange.dialect
     yield time.strftime("%H:%M:%S", time.localtime(exchange.at))
 

@@ -12,6 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ..actions import CONTEXT_TITLES, Action, ActionTable, key_label
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 
 _KEY_CELLS = 31
 _COLUMN_CELLS = 72
@@ -26,8 +28,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("f1", "close", "Close", show=False, id="app.show_help"),
     ]
 
-    def __init__(self, table: ActionTable) -> None:
+    def __init__(self, table: ActionTable, *, signs: Signs = UNICODE_SIGNS) -> None:
         super().__init__()
+        self._signs = signs
         self._table = table
 
     def compose(self) -> ComposeResult:
@@ -52,7 +55,9 @@ class HelpScreen(ModalScreen[None]):
 
     def _title(self) -> Content:
         return Content.assemble(
-            ("Keys and commands", "bold $accent"), ("   Esc closes   ↑ ↓ scroll", "not bold $muted")
+            ("Keys and commands", "bold $accent"),
+            "   ",
+            key_line(("Esc", "closes"), ("↑ ↓", "scroll"), signs=self._signs),
         )
 
 

@@ -27,6 +27,7 @@ from ..actions import bindings
 from ..shelf import EmptyShelf, Inspection, ModelShelf
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
+from .key_line import key_line
 from .switcher_meaning import meaning
 from .switcher_rows import SwitcherRow, all_rows, arranged, filtered
 
@@ -138,7 +139,7 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
                 yield self._filter
             yield self._list
             yield self._meaning
-            yield Static(_keys_line(self._prices), classes="dialog-keys", markup=False)
+            yield Static(_keys_line(self._prices, self._signs), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin on the model that answers now."""
@@ -265,7 +266,7 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
         lines: list[Content] = []
         for line in meaning(self._state, self._list.selected, self._found):
             pieces = [Content.assemble((remark.text, f"${remark.role}")) for remark in line]
-            lines.append(_cut(Content.assemble(("  · ", "$muted")).join(pieces), width, self._signs))
+            lines.append(_cut(Content.assemble((f"  {self._signs.dot} ", "$muted")).join(pieces), width, self._signs))
         self._meaning.update(Content("\n").join(lines), layout=False)
 
     def on_resize(self) -> None:
@@ -325,7 +326,6 @@ def _padded(line: Content, width: int) -> Content:
     return line.pad_right(max(0, width - line.cell_length))
 
 
-def _keys_line(prices: str) -> Content:
+def _keys_line(prices: str, signs: Signs) -> Content:
     keys = (("Enter", "switch"), ("↑ ↓", "move"), ("Ctrl+S", "favourite"), ("Esc", "leave it as it is"))
-    hints = [Content.assemble((key, "$text"), " ", (word, "$muted")) for key, word in keys]
-    return Content("   ").join([*hints, *([Content.assemble((safe_line(prices), "$muted"))] if prices else [])])
+    return key_line(*keys, signs=signs) + Content.assemble((f"   {safe_line(prices)}" if prices else "", "$muted"))

@@ -21,10 +21,12 @@ from ....tools.base import Checkpoints, Restoration
 from ....tools.events import Fate, FileFate, RestoreKind
 from ....tools.safe_text import reveal, safe_line
 from ...engine.state import PromptEntry
+from .key_line import key_line
 
 _COMPARED = 10
 """Kept files whose differences are shown at once."""
 _COMPARED_LINES = 200
+_KEYS = (("Enter", "rewind"), ("e", "edit, resend"), ("f", "fork"), ("Tab", "what"), ("d", "compare"), ("Esc", "back"))
 _MODES: tuple[tuple[bool, bool, str], ...] = (
     (True, True, "files and conversation"),
     (True, False, "files only"),
@@ -76,11 +78,7 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
             yield Static(markup=False, id="rewind-mode")
             with VerticalScroll(id="rewind-view"):
                 yield Static(markup=False, id="rewind-files")
-            yield Static(
-                "Enter rewind  e edit and resend  f fork  Tab what  d compare  Esc back",
-                classes="dialog-keys",
-                markup=False,
-            )
+            yield Static(key_line(*_KEYS), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with the newest prompt."""

@@ -41,12 +41,13 @@ from ..spending import (
     table,
 )
 from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 
 GROUPS = (By.MODEL, By.TURN, By.TOOL, By.PURPOSE, By.PROVIDER, By.SESSION, By.DAY, By.MONTH)
 """In the order the keys go through."""
 SCOPES = tuple(Scope)
 _LOW_ROWS = 30
-_KEYS = "← → by what   p period   v view   o order   ↑ ↓ rows   Esc closes"
+_KEYS = (("← →", "by what"), ("p", "period"), ("v", "view"), ("o", "order"), ("↑ ↓", "rows"), ("Esc", "closes"))
 
 
 class Ledger(Protocol):
@@ -148,7 +149,7 @@ class SpendingScreen(ModalScreen[None]):
             yield self._table
             for name in ("detail", "cache", "legend"):
                 yield Static(markup=False, id=f"spending-{name}")
-            yield Static(_KEYS, classes="dialog-keys", markup=False)
+            yield Static(key_line(*_KEYS, signs=self._signs), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with what is known of the session."""
