@@ -2,13 +2,41 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from support.pty_screen import PtyScreen
+from support.sessions import until
+
 HEAVY = ("textual", "rich", "httpx", "httpcore", "pydantic", "pygments", "markdown_it")
+
+OPENED_BY_A_KEY = {
+    f"patchbay.app.tui.{name}"
+    for name in (
+        "spending",
+        "widgets.context_meter",
+        "widgets.dropped",
+        "widgets.exchange",
+        "widgets.fork_point",
+        "widgets.help",
+        "widgets.provider_switcher",
+        "widgets.rewind",
+        "widgets.session_browser",
+        "widgets.session_list",
+        "widgets.session_listing",
+        "widgets.session_rows",
+        "widgets.spending",
+        "widgets.switcher_meaning",
+        "widgets.switcher_rows",
+    )
+}
+FOR_AN_EARLIER_SESSION = {
+    f"patchbay.app.engine.{name}" for name in ("context_report", "kept_text", "snapshots", "state_codec")
+}
 
 
 def python(code_or_flags: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -90,3 +118,28 @@ def test_what_adds_a_ledger_up_is_not_loaded_to_start(tmp_path: Path) -> None:
     late = ("spending", "spending_report", "statistics", "ledger_rows", "cache_breaks")
     assert {f"patchbay.app.engine.{name}" for name in late} & set(names) == set()
     assert {"patchbay.app.tui.spending", "patchbay.app.tui.widgets.spending"} & set(names) == set()
+
+
+async def test_the_first_frame_needs_nothing_that_a_key_opens(tmp_path: Path) -> None:
+    """The real program on a terminal: what it has loaded when the prompt is painted."""
+    file = tmp_path / "loaded"
+    code = (
+        "import pathlib, signal, sys\n"
+        f"def tell(*_): pathlib.Path({str(file)!r}).write_text(' '.join(sys.modules) + ' all')\n"
+        "signal.signal(signal.SIGUSR1, tell)\n"
+        "from patchbay.app.cli import main; sys.exit(main([]))"
+    )
+    environ = {**os.environ, "TERM": "xterm-256color"}
+    with PtyScreen([sys.executable, "-P", "-c", code], folder=tmp_path, environ=environ) as screen:
+        screen.wait(lambda written: b"Ctrl+Q" in written)
+        screen.process.send_signal(signal.SIGUSR1)
+        await until(lambda: file.exists() and file.read_text().endswith(" all"))
+    names = set(file.read_text().split())
+    assert "patchbay.app.tui.main_screen" in names
+    assert names.isdisjoint(OPENED_BY_A_KEY | FOR_AN_EARLIER_SESSION)
+
+
+def test_the_modules_that_a_key_opens_are_there(repository: Path) -> None:
+    """A module that was renamed would be looked for in vain."""
+    for name in OPENED_BY_A_KEY | FOR_AN_EARLIER_SESSION:
+        assert (repository / f"{name.removeprefix('patchbay.').replace('.', '/')}.py").is_file(), name

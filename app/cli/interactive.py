@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -60,6 +61,7 @@ def interactive_command(options: argparse.Namespace) -> int:
 
 
 def _show(wish: Wish, prepared: Prepared, prepare_in: Callable[[Path], Prepared]) -> int:
+    gc.disable()  # a start makes many objects and throws none away; ``run_screen`` turns it on again
     from .screen import run_screen  # brings Textual with it: nothing without a terminal may load it
 
     return run_screen(wish, prepared, prepare_in)

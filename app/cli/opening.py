@@ -14,7 +14,6 @@ from ..engine.ids import new_id
 from ..engine.recorder import Recorder
 from ..engine.repair import repair
 from ..engine.session_lock import SessionLock
-from ..engine.snapshots import load_session
 from ..engine.state import SessionState
 from ..engine.store import SessionStore
 from ..paths import Paths
@@ -91,6 +90,8 @@ def _new(paths: Paths, opened: Opened, folder: str) -> Journal:
 
 def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
     """An earlier session, replayed and repaired; a copy of it when another process has it open."""
+    from ..engine.snapshots import load_session  # with all that unpacks a state: a new session needs none of it
+
     lock, free = _locked(paths, session_id)
     if not free:
         session_id, lock = _copy(paths, opened.connection, session_id)

@@ -1,6 +1,7 @@
 """The full-screen application: wires a session to its screen, and starts over for the demo or another session."""
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,9 @@ from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 from .prepared import Prepared
 
+_STARTED_S = 2.0
+"""After this time garbage is looked for (again): the first frame is painted long before."""
+
 
 def run_screen(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
     """Show the screen until the person leaves; returns the exit code. Raises ``SettingsError``, ``DatabaseError``.
@@ -30,6 +34,7 @@ def run_screen(wish: Wish, prepared: Prepared, prepare: Callable[[Path], Prepare
 
 async def _run(asked: Wish, prepared: Prepared, prepare: Callable[[Path], Prepared]) -> int:
     settings, wish = prepared.settings, asked
+    asyncio.get_running_loop().call_later(_STARTED_S, _collect_garbage)
     while True:
         runtime = open_runtime(settings, wish)
         try:
@@ -50,6 +55,12 @@ async def _run(asked: Wish, prepared: Prepared, prepare: Callable[[Path], Prepar
                 wish = _other(asked, prepared, ending)
             case _:
                 return ExitCode.OK
+
+
+def _collect_garbage() -> None:
+    """Look for garbage from here on, but not among what the start has made: a pause less while somebody types."""
+    gc.freeze()
+    gc.enable()
 
 
 def _same_folder(wish: Wish, opening: OpenSession) -> bool:

@@ -148,6 +148,11 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def file_of(connection: sqlite3.Connection) -> Path:
+    """The file behind a connection."""
+    return Path(str(connection.execute("PRAGMA database_list").fetchone()[2]))
+
+
 def latest_session(connection: sqlite3.Connection, folder: str) -> str | None:
     """The id of the session last used in a folder that has at least one prompt and was not removed."""
     row = connection.execute(

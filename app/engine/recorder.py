@@ -23,7 +23,7 @@ from ...providers.events import TextDelta, ThinkingDelta, ToolCallDelta
 from ...providers.redact import redact_registered
 from ...tools.events import ToolOutputDelta
 from .codec import encode, journal_text, without_keys
-from .database import DatabaseError, Opened, open_database
+from .database import DatabaseError, Opened, file_of, open_database
 from .events import (
     NOT_JOURNALLED,
     CallPriced,
@@ -37,7 +37,6 @@ from .events import (
 )
 from .fault_points import reached
 from .searchable import SearchableTexts, storable
-from .snapshots import file_of
 from .snapshotter import Snapshotter
 from .writing_place import WritingPlace
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from threading import Lock
 
 from ... import __version__
-from .database import attach, load_events
+from .database import attach, file_of, load_events
 from .fault_points import reached
 from .kept_text import Shelf
 from .packed_rows import PackedTexts, digest, row_ends_at
+from .snapshotter import EVENT_CHARS
 from .state import SessionState
 from .state_codec import StateError, layout_number, pack_state, unpack_state
 from .store import SessionStore
@@ -30,8 +31,6 @@ _MEANING = 2
 _BATCH_BYTES = 2_000_000
 """Compressed text that is written in one transaction, so that nobody waits long for the lock."""
 _LEVEL = 1
-EVENT_CHARS = 1000
-"""As many characters of a journal row weigh as much as one event more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +85,6 @@ def renew(connection: sqlite3.Connection, session_id: str) -> int:
 def format_number() -> int:
     """A snapshot with another number was made by another Patchbay, which may have meant another state."""
     return zlib.crc32(f"{_MEANING} {__version__} {layout_number()}".encode())
-
-
-def file_of(connection: sqlite3.Connection) -> Path:
-    """The file behind a connection."""
-    return Path(str(connection.execute("PRAGMA database_list").fetchone()[2]))
 
 
 def _newest(connection: sqlite3.Connection, session_id: str) -> tuple[int, SessionState]:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from .database import attach
 from .events import Stamped, TurnEnded
-from .snapshots import EVENT_CHARS, renew
 
+EVENT_CHARS = 1000
+"""As many characters of a journal row weigh as much as one event more."""
 TAIL = 2000
 """Events after a snapshot from which on a new one is worth its while; they replay in a tenth of a second."""
 GROWTH = 0.04
@@ -76,6 +77,8 @@ class Snapshotter:
         self._thread.start()
 
     def _make(self) -> None:
+        from .snapshots import renew  # with all that packs a state: nothing that a new session needs at once
+
         begun = time.monotonic()
         with (
             contextlib.suppress(sqlite3.Error, OSError, TypeError),

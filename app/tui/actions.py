@@ -17,8 +17,8 @@ from itertools import combinations
 from typing import Literal, TypeAlias
 
 from textual.binding import Binding
-from textual.keys import Keys
-from textual.widgets import TextArea
+
+from .key_names import KeyNameError, canonical_key, key_label, typing_free_key
 
 Context: TypeAlias = Literal[
     "global", "chat", "diff", "review", "hunk", "tools", "prompt", "approval", "trust", "switcher", "sessions", "budget"
@@ -336,48 +336,8 @@ def bindings(context: Context) -> list[Binding]:
     return [action.binding() for action in ACTIONS if action.context == context and action.keys]
 
 
-_NAMED_KEYS: Mapping[str, str] = {
-    "escape": "Esc",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "delete": "Del",
-    "slash": "/",
-    "left_curly_bracket": "{",
-    "right_curly_bracket": "}",
-    "up": "↑",
-    "down": "↓",
-}
-
-
-def key_label(key: str) -> str:
-    """A key as it is written on screen: ``ctrl+o`` is ``Ctrl+O``, ``J`` stays ``J``."""
-    *modifiers, last = key.split("+")
-    label = _NAMED_KEYS.get(last, last if len(last) == 1 and not modifiers else last.title())
-    return "+".join([*(modifier.title() for modifier in modifiers), label])
-
-
 _MODAL: frozenset[Context] = frozenset({"switcher", "sessions"})
 _DEFAULT = {action.id: action for action in ACTIONS}
-_MODIFIERS = frozenset({"ctrl", "alt", "shift", "super"})
-_SPECIAL_KEYS = frozenset(key.value.rpartition("+")[2] for key in Keys if not key.value.startswith("<"))
-_PRINTABLE_NAMES: Mapping[str, str] = {
-    "[": "left_square_bracket",
-    "]": "right_square_bracket",
-    "{": "left_curly_bracket",
-    "}": "right_curly_bracket",
-    ",": "comma",
-    ".": "full_stop",
-    "?": "question_mark",
-    "/": "slash",
-    "-": "minus",
-    "=": "equals_sign",
-    "+": "plus",
-    " ": "space",
-}
-_EDITING_KEYS = frozenset(
-    key.strip() for binding in TextArea.BINDINGS if isinstance(binding, Binding) for key in binding.key.split(",")
-) - {"ctrl+c", "super+c", "pageup", "pagedown", "up", "down"}
-"""Keys the prompt needs. The ones taken out it passes on when it has no use for them."""
 
 
 def _together(one: Context, other: Context) -> bool:
@@ -391,22 +351,10 @@ def _together(one: Context, other: Context) -> bool:
 
 def _checked_key(action: Action, key: str) -> str:
     """The key in Textual's own spelling. Raises ``KeymapError``."""
-    *modifiers, last = key.strip().split("+") if key.strip() not in ("+", "") else [key.strip()]
-    last = _PRINTABLE_NAMES.get(last, last if len(last) == 1 and not modifiers else last.lower())
-    printable = len(last) == 1 or last in _PRINTABLE_NAMES.values()
-    if not _MODIFIERS.issuperset(word.lower() for word in modifiers) or not (printable or last in _SPECIAL_KEYS):
-        raise KeymapError(
-            f'[keys] "{action.id}": no key is called {key!r}. Write it as ctrl+o, alt+1, shift+tab or f2.'
-        )
-    normal = "+".join([*sorted(word.lower() for word in modifiers), last])
-    typed = printable and modifiers in ([], ["shift"])
-    if action.context in ("global", "prompt") and (typed or normal in _EDITING_KEYS):
-        use = "types a character" if typed else "edits the text"
-        raise KeymapError(
-            f'[keys] "{action.id}": {key_label(normal)} {use} in the prompt. '
-            "Use a function key, or Alt or Ctrl and a letter."
-        )
-    return normal
+    try:
+        return typing_free_key(key) if action.context in ("global", "prompt") else canonical_key(key)
+    except KeyNameError as error:
+        raise KeymapError(f'[keys] "{action.id}": {error}') from None
 
 
 def _unknown_action(action_id: str, known: Sequence[str]) -> str:

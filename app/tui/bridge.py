@@ -51,8 +51,8 @@ class Bridge:
         """Sync a view when one of the named slices of ``Revisions`` moves (and by the clock, if asked)."""
         self._targets.append(_Target(view, slices, clocked))
 
-    def remove(self, view: View) -> None:
-        """Stop syncing a view that goes away."""
+    def remove(self, view: object) -> None:
+        """Stop syncing a view that goes away, if it is one."""
         self._targets = [target for target in self._targets if target.view is not view]
 
     async def run(self) -> None:

@@ -12,16 +12,6 @@ from .widgets.budget_bar import BudgetBar
 class BudgetScreen(RestoringScreen):
     """A screen whose session keeps budgets."""
 
-    def action_switch_model(self) -> None:
-        """Choose another model."""
-        raise NotImplementedError
-
-    @property
-    def _budget_question(self) -> BudgetBar | None:
-        """The bar, when a request waits."""
-        bar = self.query_one(BudgetBar)
-        return bar if bar.waiting is not None else None
-
     def on_budget_bar_appeared(self) -> None:
         """A request waits: its keys work at once, after their deaf moment, and somebody who is away hears it."""
         self.query_one(BudgetBar).focus()
@@ -30,8 +20,8 @@ class BudgetScreen(RestoringScreen):
             app.bell()
 
     def on_budget_bar_gone(self) -> None:
-        """Back to the prompt."""
-        self._prompt.focus()
+        """Back to the prompt, or to another question."""
+        self._focus_home()
 
     def on_budget_bar_answered(self, event: BudgetBar.Answered) -> None:
         """Send it, or stop."""
@@ -41,10 +31,6 @@ class BudgetScreen(RestoringScreen):
         """Another limit holds from now on."""
         self._session.notice(budget_set(event.scope, event.limit))
         self._session.set_budget(event.scope, event.limit)
-
-    def on_budget_bar_model_wanted(self) -> None:
-        """The switcher; the turn goes on with the chosen model when it fits."""
-        self.action_switch_model()
 
     def action_show_budget(self) -> None:
         """What is spent of every budget, as a notice."""

@@ -13,11 +13,11 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Rule
 
-from ...providers.base import ProviderConfigError
 from ..engine.events import NoticeLevel
 from ..engine.ledger import CostOf
 from ..engine.state import AnswerEntry, CommandEntry, PromptEntry, SessionState
 from ..trust import Standing
+from . import modals
 from .actions import ActionTable, Context, bindings, key_label
 from .bridge import Bridge
 from .control import Control, Ending, Preferences
@@ -39,9 +39,7 @@ from .widgets.approval import ApprovalBar
 from .widgets.budget_bar import BudgetBar
 from .widgets.check_list import CheckList
 from .widgets.cost_bar import CostBar
-from .widgets.exchange import show_exchange
 from .widgets.header import Header
-from .widgets.help import HelpScreen
 from .widgets.hints import KeyHints
 from .widgets.prompt import Prompt
 from .widgets.prompt_box import PromptBox
@@ -81,6 +79,8 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def compose(self) -> ComposeResult:
         """Some twenty widgets, however long the session gets."""
+        self._take_shape(self._patchbay.size)  # before there is a widget: each change later styles all of them anew
+        self._show_welcome(self._session.state)
         history = self._preferences.history_file
         yield Header(signs=self._signs, id="header")
         yield TabLine(signs=self._signs, id="tabs")
@@ -162,6 +162,9 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def sync(self, state: SessionState) -> None:
         """Whether there is a conversation yet."""
+        self._show_welcome(state)
+
+    def _show_welcome(self, state: SessionState) -> None:
         begun = any(isinstance(entry, PromptEntry | AnswerEntry | CommandEntry) for entry in state.transcript[:8])
         begun = begun or state.verification is not None
         self.set_class(not begun and not state.queued, "welcome")
@@ -244,8 +247,8 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
             self._patchbay.bell()
 
     def on_approval_bar_gone(self) -> None:
-        """Back to the prompt."""
-        self._prompt.focus()
+        """Back to the prompt, or to another question."""
+        self._focus_home()
 
     def on_approval_bar_answered(self, event: ApprovalBar.Answered) -> None:
         """A person's answer to the question that waits."""
@@ -286,33 +289,17 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def action_show_help(self) -> None:
         """The key help."""
-        self._patchbay.push_screen(HelpScreen(self.table))
+        self._open(modals.key_help(self.table, self._signs))
 
     def action_command_palette(self) -> None:
         """Textual's palette over our actions."""
         self._patchbay.action_command_palette()
-
-    def _select(self, text: str) -> None:
-        try:
-            self._control.select(self._control.resolve(text))
-        except ProviderConfigError as error:
-            self.notify(str(error), severity="error", timeout=10, markup=False)
 
     def action_cancel(self) -> None:
         """From a pane back to the prompt; there, stop what runs."""
         in_pane = self.focused is not None and self.focused.id in PANES
         if in_pane or not self._session.cancel():
             self._focus_home()
-
-    def _focus_home(self) -> None:
-        """To the question that waits, else to the prompt."""
-        asked = self.query_one(ApprovalBar) if self._session.state.approvals else None
-        (asked or self._budget_question or self._trust_question or self._prompt).focus()
-
-    @property
-    def _trust_question(self) -> TrustBar | None:
-        bar = self.query_one(TrustBar)
-        return bar if bar.display and self.focused is not bar else None
 
     def action_ask_trust(self) -> None:
         """Whether this folder is trusted, also when that was answered."""
@@ -334,15 +321,16 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def action_show_cost(self) -> None:
         """What this session and all others cost."""
-        from .widgets.spending import show_cost  # what adds a ledger up is not loaded to start
-
-        show_cost(self, self._bridge, self._control, self._signs)
+        self._show_spending(tokens=False)
 
     def action_show_tokens(self) -> None:
         """The same screen, with its tokens."""
-        from .widgets.spending import show_tokens
+        self._show_spending(tokens=True)
 
-        show_tokens(self, self._bridge, self._control, self._signs)
+    def _show_spending(self, *, tokens: bool) -> None:
+        spending = modals.spending(self._control, tokens=tokens, signs=self._signs)
+        self._bridge.add(spending, "status")
+        self._open(spending)
 
     def action_toggle_thinking(self) -> None:
         """Show or fold all thinking."""
@@ -355,7 +343,11 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
 
     def action_show_exchange(self) -> None:
         """What went over the wire for the selected answer, or last."""
-        show_exchange(self, self._control.exchanges, self.query_one(ChatPane).selected_entry)
+        exchange = modals.exchange(self._control.exchanges, self.query_one(ChatPane).selected_entry, self._signs)
+        if exchange is None:
+            self.notify("Nothing was exchanged with a provider yet.", markup=False)
+        else:
+            self._open(exchange)
 
     def action_next_theme(self) -> None:
         """The next of our themes."""

@@ -1,12 +1,16 @@
 """The three panes of the main screen: which one is shown where they do not fit, and the way from one to the other."""
 
-from typing import Literal, cast
+from collections.abc import Callable
+from typing import Literal, TypeVar, cast
 
 from textual import events
+from textual.app import App
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.widget import Widget
 
 from ..engine.session import Session
+from .bridge import Bridge
 from .panes.chat import ChatPane
 from .panes.diff import DiffPane
 from .panes.tool_log import ToolLogPane
@@ -22,17 +26,24 @@ TALL_ROWS = 30
 """Fewer rows do without the row of key hints."""
 
 
+_Result = TypeVar("_Result")
+
+
 class PanesScreen(Screen[None]):
     """A screen with the chat, the diff and the tool log of a session, its questions and its prompt."""
 
     _session: Session
+    _bridge: Bridge
     _pane: str = "chat"
     """The pane that is shown alone where there is room for one."""
 
     def on_resize(self, event: events.Resize) -> None:
         """One pane at a time where three do not fit."""
-        self.set_class(event.size.width < WIDE_COLUMNS, "narrow")
-        self.set_class(event.size.height < TALL_ROWS, "low")
+        self._take_shape(event.size)
+
+    def _take_shape(self, size: Size) -> None:
+        self.set_class(size.width < WIDE_COLUMNS, "narrow")
+        self.set_class(size.height < TALL_ROWS, "low")
 
     @property
     def _welcome_shown(self) -> bool:
@@ -41,6 +52,38 @@ class PanesScreen(Screen[None]):
     @property
     def _prompt(self) -> Prompt:
         return self.query_one(Prompt)
+
+    def _open(self, screen: Screen[_Result | None], chosen: Callable[[_Result], None] | None = None) -> None:
+        """Show a screen over this one; ``chosen`` hears what was decided there.
+
+        Who decides nothing comes back to where they were, or to a question that appeared meanwhile.
+        """
+
+        def closed(result: _Result | None) -> None:
+            self._bridge.remove(screen)
+            if result is not None:
+                self._focus_home()
+                if chosen is not None:
+                    chosen(result)
+
+        cast("App[object]", self.app).push_screen(screen, closed)
+
+    def _focus_home(self) -> None:
+        """To the question that waits, else to the prompt."""
+        asked = self.query_one(ApprovalBar) if self._session.state.approvals else None
+        (asked or self._budget_question or self._trust_question or self._prompt).focus()
+
+    @property
+    def _budget_question(self) -> BudgetBar | None:
+        """The bar, when a request waits."""
+        bar = self.query_one(BudgetBar)
+        return bar if bar.waiting is not None else None
+
+    @property
+    def _trust_question(self) -> TrustBar | None:
+        """The bar, when it asks and the person is not leaving it."""
+        bar = self.query_one(TrustBar)
+        return bar if bar.display and self.focused is not bar else None
 
     def _show(self, pane: str) -> None:
         self._pane = pane

@@ -1,13 +1,14 @@
 """Undo, redo and rewind of the main screen."""
 
-import time
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING
 
-from textual.app import App
-
+from ..engine.state import PromptEntry
+from . import modals
 from .panes_screen import PanesScreen
-from .widgets.rewind import RewindChoice, RewindScreen, prompts_of
+
+if TYPE_CHECKING:
+    from .widgets.rewind import RewindChoice
 
 
 class RestoringScreen(PanesScreen):
@@ -23,18 +24,15 @@ class RestoringScreen(PanesScreen):
 
     def action_rewind(self) -> None:
         """Choose a prompt to go back to."""
-        prompts = prompts_of(self._session.state.transcript)
+        prompts = [entry for entry in reversed(self._session.state.transcript) if isinstance(entry, PromptEntry)]
         if self._session.busy or not prompts:
             self._warn("A turn runs: stop it first (Esc)." if prompts else "There is no prompt to go back to yet.")
             return
-        screen = RewindScreen(self._session.checkpoints, prompts, time.time())
-        cast("App[object]", self.app).push_screen(screen, self._chosen)
+        self._open(modals.rewind(self._session.checkpoints, prompts), self._go_back)
 
-    def _chosen(self, choice: RewindChoice | None) -> None:
-        self._prompt.focus()
-        if choice is not None:
-            work = self._fork_here if choice.fork else self._rewind
-            self.run_worker(partial(work, choice), group="restore")
+    def _go_back(self, choice: "RewindChoice") -> None:
+        """Do what was chosen."""
+        self.run_worker(partial(self._rewind, choice), group="restore")
 
     async def _undo(self) -> None:
         self._warn(await self._session.undo())
@@ -42,7 +40,7 @@ class RestoringScreen(PanesScreen):
     async def _redo(self) -> None:
         self._warn(await self._session.redo())
 
-    async def _rewind(self, choice: RewindChoice) -> None:
+    async def _rewind(self, choice: "RewindChoice") -> None:
         problem = await self._session.rewind(choice.prompt_id, files=choice.files, conversation=choice.conversation)
         self._warn(problem)
         prompt, written = self._prompt, self._prompt.text.strip()
@@ -50,10 +48,6 @@ class RestoringScreen(PanesScreen):
             prompt.replace_all(choice.text)  # to be edited and sent again; what was being written stays
         elif choice.edit and not problem:
             prompt.replace_all(f"{choice.text}\n\n{written}")
-
-    async def _fork_here(self, choice: RewindChoice) -> None:
-        """Go on in a copy of the session up to a prompt."""
-        raise NotImplementedError
 
     def _warn(self, problem: str) -> None:
         if problem:

@@ -2,21 +2,23 @@
 
 import time
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 from textual.timer import Timer
 from textual.widgets import TextArea
 
 from ..engine.state import PromptEntry
+from . import modals
 from .actions import ActionTable
 from .control import Control, Leaving
 from .pasting_screen import PastingScreen
 from .sessions import OpenSession, Sessions, SessionsError
 from .transcript.palette import Signs
 from .widgets.header import Header
-from .widgets.rewind import RewindChoice
-from .widgets.session_browser import SessionBrowser
+
+if TYPE_CHECKING:
+    from .widgets.rewind import RewindChoice
 
 DRAFT_S = 0.4
 """How long nothing must be typed before what stands in the prompt is kept on disk."""
@@ -96,20 +98,9 @@ class SessionsScreen(PastingScreen):
         if (sessions := self._control.sessions) is None:
             self._warn("There are no sessions on disk here.")
             return
-        browser = SessionBrowser(
-            sessions,
-            self.table,
-            folder=self._session.state.folder,
-            busy=lambda: self._session.busy,
-            renamed=self.query_one(Header).show_name,
-            signs=self._signs,
-        )
-        cast("App[object]", self.app).push_screen(browser, self._opened)
-
-    def _opened(self, choice: OpenSession | None) -> None:
-        self._prompt.focus()
-        if choice is not None:
-            self._leave_for(choice)
+        renamed = self.query_one(Header).show_name
+        browser = modals.session_browser(sessions, self.table, self._session, renamed=renamed, signs=self._signs)
+        self._open(browser, self._leave_for)
 
     def action_new_session(self) -> None:
         """Begin a new session in this folder with this model; a running turn is asked about first."""
@@ -126,7 +117,14 @@ class SessionsScreen(PastingScreen):
         self._keep_draft()
         cast("App[Leaving]", self.app).exit(choice)
 
-    async def _fork_here(self, choice: RewindChoice) -> None:
+    def _go_back(self, choice: "RewindChoice") -> None:
+        """Do what was chosen; a fork is another session."""
+        if choice.fork:
+            self.run_worker(partial(self._fork_here, choice), group="restore")
+        else:
+            super()._go_back(choice)
+
+    async def _fork_here(self, choice: "RewindChoice") -> None:
         """Open a copy of this session up to a prompt, which stands unsent in it."""
         sessions = self._control.sessions
         if sessions is None:

@@ -1,8 +1,10 @@
 """What the switcher asks about models beside the session: favourites, recent ones, and how they have done."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from ...providers.base import ModelRef
+from ..engine.preview import Preview
 from ..engine.spent import ModelRecord
 
 
@@ -25,6 +27,16 @@ class ModelShelf(Protocol):
     def record(self, ref: ModelRef) -> ModelRecord | None:
         """How a model has done lately; None when nothing is known."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What was worked out of a model."""
+
+    preview: Preview
+    """What going on with it means for the session."""
+    record: ModelRecord | None
+    """How it has done lately; None when nothing is known."""
 
 
 class EmptyShelf:

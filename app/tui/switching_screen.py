@@ -1,19 +1,16 @@
 """Going from one model to another on the main screen: the switcher, the model before, the next favourite."""
 
 import asyncio
-from typing import cast
 
 from textual import work
-from textual.app import App
 
-from ...providers.base import ModelInfo, ModelRef
+from ...providers.base import ModelInfo, ModelRef, ProviderConfigError
 from ..engine.state import AnswerEntry, SessionState, SwitchEntry
-from .bridge import Bridge
+from . import modals
 from .budget_screen import BudgetScreen
 from .control import Control, Preferences
+from .shelf import Inspection
 from .transcript.palette import Signs
-from .widgets.provider_switcher import ProviderSwitcher
-from .widgets.switcher_meaning import Inspection
 
 
 class SwitchingScreen(BudgetScreen):
@@ -21,35 +18,24 @@ class SwitchingScreen(BudgetScreen):
 
     _control: Control
     _preferences: Preferences
-    _bridge: Bridge
     _signs: Signs
 
     def _select(self, text: str) -> None:
         """Let the model a person means answer from the next request on."""
-        raise NotImplementedError
+        try:
+            self._control.select(self._control.resolve(text))
+        except ProviderConfigError as error:
+            self.notify(str(error), severity="error", timeout=10, markup=False)
 
-    def _focus_home(self) -> None:
-        """To the question that waits, else to the prompt."""
-        raise NotImplementedError
+    def on_budget_bar_model_wanted(self) -> None:
+        """The switcher; the turn goes on with the chosen model when it fits."""
+        self.action_switch_model()
 
     def action_switch_model(self) -> None:
         """The switcher; servers are asked again while it is open."""
-        switcher = ProviderSwitcher(
-            self._session.state,
-            signs=self._signs,
-            prices=self._control.prices(),
-            shelf=self._preferences.shelf,
-            inspect=self._inspect,
-        )
+        switcher = modals.switcher(self._control, self._preferences, self._inspect, self._signs)
         self._bridge.add(switcher, "providers", "status")
-
-        def chosen(ref: ModelRef | None) -> None:
-            self._bridge.remove(switcher)
-            self._focus_home()
-            if ref is not None:
-                self._select(str(ref))
-
-        cast("App[object]", self.app).push_screen(switcher, chosen)
+        self._open(switcher, lambda ref: self._select(str(ref)))
         self.run_worker(self._control.refresh(), group="refresh", exclusive=True)
 
     def _inspect(self, model: ModelInfo, dialect: str) -> Inspection:

@@ -1,17 +1,11 @@
 """The model's window on the main screen: the meter, making room by hand, what was dropped, files that went stale."""
 
-from typing import cast
-
-from textual.app import App
-
-from ..engine.context_report import ContextReport, context_report
 from ..engine.mentions import mention_of
-from ..engine.state import CompactionEntry
+from ..engine.sent import newest_compaction
+from . import modals
 from .attaching_screen import AttachingScreen
 from .panes.chat import ChatPane
 from .transcript.palette import Signs
-from .widgets.context_meter import ContextScreen
-from .widgets.dropped import DroppedScreen, newest_place
 
 
 class WindowScreen(AttachingScreen):
@@ -25,13 +19,12 @@ class WindowScreen(AttachingScreen):
 
     def action_show_context(self) -> None:
         """Where the window goes."""
-        report = self._context_report()
-        if report is None:
+        state, request = self._session.state, self._session.next_request()
+        if request is None or state.model is None:
             self._warn("No model is selected: there is no window to fill yet.")
             return
 
-        def chosen(what: str | None) -> None:
-            self._prompt.focus()
+        def chosen(what: str) -> None:
             match what:
                 case "compact":
                     self._compact("")
@@ -42,11 +35,7 @@ class WindowScreen(AttachingScreen):
                 case _:
                     pass
 
-        cast("App[object]", self.app).push_screen(ContextScreen(report, signs=self._signs), chosen)
-
-    def _context_report(self) -> ContextReport | None:
-        state, request = self._session.state, self._session.next_request()
-        return None if request is None or state.model is None else context_report(state, request, state.model)
+        self._open(modals.context_meter(state, request, state.model, self._signs), chosen)
 
     def action_compact(self) -> None:
         """Let a summary stand for the older part."""
@@ -57,22 +46,18 @@ class WindowScreen(AttachingScreen):
 
     def action_show_dropped(self) -> None:
         """What the newest compaction took out."""
-        at = newest_place(self._session.state)
+        at = newest_compaction(self._session.state.transcript)
         if at is None:
             self._warn("Nothing was dropped: the model gets the whole conversation.")
         else:
-            self._open_dropped(at)
+            self._open(modals.dropped(self._session.state, at, self._signs))
 
     def on_chat_pane_dropped_wanted(self, event: ChatPane.DroppedWanted) -> None:
         """Enter on the line of a compaction."""
         places = (at for at, entry in enumerate(self._session.state.transcript) if entry is event.entry)
         at = next(places, None)
         if at is not None:
-            self._open_dropped(at)
-
-    def _open_dropped(self, at: int) -> None:
-        assert isinstance(self._session.state.transcript[at], CompactionEntry)
-        cast("App[object]", self.app).push_screen(DroppedScreen(self._session.state, at))
+            self._open(modals.dropped(self._session.state, at, self._signs))
 
     def action_refresh_files(self) -> None:
         """Mention the files that went stale in the prompt, so that they are sent anew with it."""

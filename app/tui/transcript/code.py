@@ -8,11 +8,12 @@ Lexers of other kinds are fed line by line without state. A lexer that fails cos
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias, cast
 
 from pygments.lexer import ExtendedRegexLexer, Lexer, LexerContext, RegexLexer
-from pygments.lexers import find_lexer_class_by_name, find_lexer_class_for_filename
+from pygments.lexers import find_lexer_class, find_lexer_class_by_name, get_all_lexers
 from pygments.token import Comment, Generic, Keyword, Literal, Name, Number, String
 from pygments.util import ClassNotFound
 
@@ -48,6 +49,7 @@ _LOOKS: dict[_TokenType, Look] = {
     Generic.Prompt: Look(role="muted"),
     Generic.Error: Look(role="danger"),
 }
+_WILD = re.compile(r"[*?[]")
 _OPENER = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|//.*|/\*.*?\*/|(/\*)""")
 
 
@@ -153,5 +155,29 @@ def highlighter(language: str) -> Highlighter:
 @lru_cache(maxsize=64)
 def highlighter_for_path(path: str) -> Highlighter:
     """The highlighter for a file, by its name; a plain one when the name says nothing."""
-    found = find_lexer_class_for_filename(path)
+    found = _lexer_for(path.rpartition("/")[2])
     return PLAIN_CODE if found is None else Highlighter(found())
+
+
+def _lexer_for(name: str) -> type[Lexer] | None:
+    """What ``pygments.lexers.find_lexer_class_for_filename`` finds, by its rules.
+
+    That one compiles nine hundred regular expressions for the first name it is asked, which holds up the screen.
+    """
+    found = [
+        (lexer, pattern)
+        for title, _, patterns, _ in get_all_lexers(plugins=False)
+        for pattern in patterns
+        if _fits(name, pattern) and (lexer := find_lexer_class(title)) is not None
+    ]
+    rated = [(lexer.priority + (0 if "*" in pattern else 0.5), lexer.__name__, lexer) for lexer, pattern in found]
+    return max(rated, key=lambda each: each[:2])[2] if rated else None
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """``fnmatchcase``, without a regular expression for the patterns that need none."""
+    if not _WILD.search(pattern):
+        return name == pattern
+    if pattern.startswith("*") and not _WILD.search(pattern, 1):
+        return name.endswith(pattern[1:])
+    return fnmatchcase(name, pattern)

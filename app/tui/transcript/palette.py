@@ -147,10 +147,7 @@ class Palette:
         nearest to (``success`` for ok); what a theme does not say comes from the built-in palette of the
         same brightness. Colours that cannot be read (``auto 60%``) count as not said.
         """
-        background = _parse(variables.get("background", ""))
-        base = LIGHT if background is not None and background.brightness > 0.5 else DARK
-        chosen = {role: color.hex6 for role in _ROLES if (color := _find(variables, role)) is not None}
-        return replace(base, **chosen, _styles={}).readable()
+        return _of_theme(frozenset(variables.items()))
 
     def readable(self) -> "Palette":
         """The same palette with every text role at AA contrast against background and panel."""
@@ -174,6 +171,16 @@ _NEAREST: Mapping[str, str] = {
     "person": "accent",
     "speaker": "secondary",
 }
+
+
+@lru_cache(maxsize=8)
+def _of_theme(items: frozenset[tuple[str, str]]) -> Palette:
+    """Every pane asks for the same one, and 150 colours take a while."""
+    variables = dict(items)
+    background = _parse(variables.get("background", ""))
+    base = LIGHT if background is not None and background.brightness > 0.5 else DARK
+    chosen = {role: color.hex6 for role in _ROLES if (color := _find(variables, role)) is not None}
+    return replace(base, **chosen, _styles={}).readable()
 
 
 def _parse(value: str) -> Color | None:

@@ -33,6 +33,7 @@ from .approval_content import (
     title_content,
 )
 from .deaf import DeafTime
+from .key_line import key_text
 
 PREVIEW_ROWS = 8
 """Rows of the preview in view; the rest scrolls."""
@@ -275,7 +276,8 @@ class ApprovalBar(Vertical, can_focus=True):
         below = len(self._rows) - self._top - len(shown)
         content = Content("\n").join(Content.assemble((f"  {text}", f"${role}")) for text, role in shown)
         if self._top or below:
-            place = f" {self._top + 1}-{self._top + len(shown)} of {len(self._rows)} lines, ↑ ↓ scroll"
+            arrows = key_text("↑ ↓", self._signs)
+            place = f" {self._top + 1}-{self._top + len(shown)} of {len(self._rows)} lines, {arrows} scroll"
             content = content + Content.assemble(("\n" + place, "$muted"))
         preview.update(content, layout=False)
 

@@ -16,6 +16,7 @@ from ...engine.context_report import ContextItem, ContextReport, Part
 from .. import amounts
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
+from .key_line import key_line
 
 _ROLES = {
     Part.SYSTEM: "muted",
@@ -47,10 +48,12 @@ class ContextScreen(ModalScreen[str | None]):
     """Dismisses with what the person wants done: ``compact``, ``dropped``, ``refresh``, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,alt+c", "leave", "Leave", show=False, priority=True),
+        Binding("escape,q", "leave", "Leave", show=False, priority=True),
+        Binding("alt+c", "leave", "Leave", show=False, priority=True, id="session.show_context"),
         Binding("c", "want('compact')", "Compact", show=False, priority=True),
         Binding("d", "want('dropped')", "Dropped", show=False, priority=True),
-        Binding("alt+f,f", "want('refresh')", "Refresh", show=False, priority=True),
+        Binding("f", "want('refresh')", "Refresh", show=False, priority=True),
+        Binding("alt+f", "want('refresh')", "Refresh", show=False, priority=True, id="session.refresh_files"),
     ]
 
     def __init__(self, report: ContextReport, *, signs: Signs = UNICODE_SIGNS) -> None:
@@ -66,7 +69,7 @@ class ContextScreen(ModalScreen[str | None]):
             yield Static(markup=False, id="context-bar")
             with VerticalScroll(id="context-view"):
                 yield Static(markup=False, id="context-parts")
-            yield Static(keys(report), classes="dialog-keys", markup=False)
+            yield Static(key_line(*keys(report), signs=self._signs), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """The keys scroll."""
@@ -105,13 +108,12 @@ def title(report: ContextReport) -> Content:
     )
 
 
-def keys(report: ContextReport) -> str:
+def keys(report: ContextReport) -> list[tuple[str, str]]:
     """What can be done here: only what there is something for."""
     stale = any(item.stale for item in report.items)
-    done = ["c compact"]
-    done += ["d what was dropped"] if report.summarised else []
-    done += ["f send stale files anew"] if stale else []
-    return "   ".join([*done, "↑ ↓ scroll", "Esc closes"])
+    dropped = [("d", "what was dropped")] if report.summarised else []
+    refresh = [("f", "send stale files anew")] if stale else []
+    return [("c", "compact"), *dropped, *refresh, ("↑ ↓", "scroll"), ("Esc", "closes")]
 
 
 def bar(report: ContextReport, width: int, signs: Signs) -> Content:

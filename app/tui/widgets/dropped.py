@@ -13,7 +13,6 @@ from ....tools.safe_text import reveal, safe_line
 from ...engine.attached import attachment_line
 from ...engine.compaction import dropped_by
 from ...engine.compaction_words import compaction_line
-from ...engine.sent import newest_compaction
 from ...engine.state import (
     AnswerEntry,
     CompactionEntry,
@@ -25,6 +24,8 @@ from ...engine.state import (
     ToolCallPart,
     ToolRun,
 )
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 
 
 class DroppedScreen(ModalScreen[None]):
@@ -36,9 +37,10 @@ class DroppedScreen(ModalScreen[None]):
         Binding("right", "step(1)", "Later", show=False, priority=True),
     ]
 
-    def __init__(self, state: SessionState, at: int) -> None:
+    def __init__(self, state: SessionState, at: int, *, signs: Signs = UNICODE_SIGNS) -> None:
         """``at`` is the compaction's place in the transcript."""
         super().__init__()
+        self._signs = signs
         self._state = state
         self._places = [place for place, entry in enumerate(state.transcript) if isinstance(entry, CompactionEntry)]
         self._chosen = self._places.index(at)
@@ -48,8 +50,9 @@ class DroppedScreen(ModalScreen[None]):
         with Vertical(classes="dialog"):
             yield Static(classes="dialog-title", markup=False, id="dropped-title")
             yield TextArea(read_only=True, show_line_numbers=False, id="dropped-text")
-            more = "   ← → other compactions" if len(self._places) > 1 else ""
-            yield Static(f"↑ ↓ scroll{more}   Esc closes", classes="dialog-keys", markup=False)
+            more = [("← →", "other compactions")] if len(self._places) > 1 else []
+            keys = key_line(("↑ ↓", "scroll"), *more, ("Esc", "closes"), signs=self._signs)
+            yield Static(keys, classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """The text has the keys."""
@@ -89,11 +92,6 @@ def dropped_text(state: SessionState, at: int) -> str:
     entries = dropped_by(state.transcript, at)
     parts += list(_told(entries, runs)) if entries else ["", "Nothing: only results were shortened."]
     return reveal("\n".join(parts))
-
-
-def newest_place(state: SessionState) -> int | None:
-    """Where the newest compaction stands."""
-    return newest_compaction(state.transcript)
 
 
 def _told(entries: Sequence[Entry], runs: Mapping[str, ToolRun]) -> Iterator[str]:

@@ -9,38 +9,43 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from math import inf
-from typing import ClassVar, cast
+from typing import ClassVar
 
 from textual import events
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from ....providers.base import Exchange
 from ....tools.safe_text import reveal, safe_line
 from ...engine.state import AnswerEntry, Entry
 from ..control import Exchanges
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 
 SIDE_BY_SIDE_COLUMNS = 110
 """Fewer columns show the reply below the request."""
+_KEYS = (("← →", "other exchanges"), ("Tab", "request or reply"), ("↑ ↓", "scroll"), ("Esc", "closes"))
 
 
 class ExchangeScreen(ModalScreen[None]):
     """Shows one exchange of the session at a time."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,f3,q", "close", "Close", show=False, priority=True),
+        Binding("escape,q", "close", "Close", show=False, priority=True),
+        Binding("f3", "close", "Close", show=False, priority=True, id="view.show_exchange"),
         Binding("left,h", "step(-1)", "Earlier", show=False, priority=True),
         Binding("right,l", "step(1)", "Later", show=False, priority=True),
         Binding("tab,shift+tab", "other_side", "Other side", show=False, priority=True),
     ]
 
-    def __init__(self, exchanges: Exchanges, number: int) -> None:
+    def __init__(self, exchanges: Exchanges, number: int, *, signs: Signs = UNICODE_SIGNS) -> None:
         """Begin with the exchange of this number."""
         super().__init__()
+        self._signs = signs
         self._exchanges = exchanges
         self._number = number
 
@@ -53,11 +58,7 @@ class ExchangeScreen(ModalScreen[None]):
                     with Vertical(classes="exchange-side", id=f"{side}-side"):
                         yield Static(classes="exchange-caption", markup=False, id=f"{side}-caption")
                         yield TextArea(read_only=True, show_line_numbers=False, id=side)
-            yield Static(
-                "← → other exchanges   Tab request or reply   ↑ ↓ scroll   Esc closes",
-                classes="dialog-keys",
-                markup=False,
-            )
+            yield Static(key_line(*_KEYS, signs=self._signs), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Show the exchange that was asked for, its reply first."""
@@ -93,7 +94,7 @@ class ExchangeScreen(ModalScreen[None]):
         numbers = [number for number, _ in self._exchanges.index()]
         title = f"Exchange {numbers.index(self._number) + 1} of {len(numbers)}"
         self.query_one("#exchange-title", Static).update(
-            Content.assemble((title, "bold $accent"), (f"   {_about(exchange)}", "not bold $muted"))
+            Content.assemble((title, "bold $accent"), (f"   {_about(exchange, self._signs)}", "not bold $muted"))
         )
         self._fill("request", safe_line(f"{exchange.method} {exchange.path}"), request_text(exchange))
         self._fill("reply", safe_line(f"{_status(exchange)}   {_outcome(exchange)}"), reply_text(exchange))
@@ -119,15 +120,6 @@ def reply_text(exchange: Exchange) -> str:
     if exchange.clipped:
         kept += f"\n\n({exchange.response_bytes:,} bytes came; the rest is not kept)"
     return _text(exchange.response_headers, kept)
-
-
-def show_exchange(screen: Screen[None], exchanges: Exchanges, entry: Entry | None) -> None:
-    """Open the exchange that an answer came from, else the latest one."""
-    number = chosen_exchange(exchanges, entry)
-    if number is None:
-        screen.notify("Nothing was exchanged with a provider yet.", markup=False)
-    else:
-        cast("App[object]", screen.app).push_screen(ExchangeScreen(exchanges, number))
 
 
 def chosen_exchange(exchanges: Exchanges, entry: Entry | None) -> int | None:
@@ -159,12 +151,12 @@ def _text(headers: Mapping[str, str], body: str) -> str:
     return reveal("\n".join([*lines, "", body])) if lines else reveal(body)
 
 
-def _about(exchange: Exchange) -> str:
-    return safe_line("   ".join(_parts(exchange)))
+def _about(exchange: Exchange, signs: Signs) -> str:
+    return safe_line("   ".join(_parts(exchange, signs)))
 
 
-def _parts(exchange: Exchange) -> Iterator[str]:
-    yield f"{exchange.provider} · {exchange.model}" if exchange.model else exchange.provider
+def _parts(exchange: Exchange, signs: Signs) -> Iterator[str]:
+    yield f"{exchange.provider} {signs.dot} {exchange.model}" if exchange.model else exchange.provider
     yield exchange.dialect
     yield time.strftime("%H:%M:%S", time.localtime(exchange.at))
 

@@ -14,6 +14,8 @@ from textual.widgets.option_list import Option
 
 from ....tools.safe_text import safe_line
 from ...engine.state import PromptEntry
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 from .rewind import age
 
 WHOLE = "whole"
@@ -24,11 +26,12 @@ class ForkPoint(ModalScreen[PromptEntry | str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "leave", "Leave", show=False, priority=True)]
 
-    def __init__(self, prompts: Sequence[PromptEntry], now: float) -> None:
+    def __init__(self, prompts: Sequence[PromptEntry], now: float, *, signs: Signs = UNICODE_SIGNS) -> None:
         """``prompts`` oldest first; ``now`` is seconds since the epoch."""
         super().__init__()
         self._prompts = list(reversed(prompts))
         self._now = now
+        self._signs = signs
 
     def compose(self) -> ComposeResult:
         """The whole session first, then its prompts, newest first."""
@@ -45,7 +48,8 @@ class ForkPoint(ModalScreen[PromptEntry | str | None]):
                 id="fork-meaning",
                 markup=False,
             )
-            yield Static("Enter fork   ↑ ↓ prompt   Esc leave it as it is", classes="dialog-keys", markup=False)
+            keys = key_line(("Enter", "fork"), ("↑ ↓", "prompt"), ("Esc", "leave it as it is"), signs=self._signs)
+            yield Static(keys, classes="dialog-keys", markup=False)
 
     @on(OptionList.OptionSelected)
     def choose(self, event: OptionList.OptionSelected) -> None:

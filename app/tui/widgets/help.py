@@ -12,6 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ..actions import CONTEXT_TITLES, Action, ActionTable, key_label
+from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 
 _KEY_CELLS = 31
 _COLUMN_CELLS = 72
@@ -19,12 +21,16 @@ _COLUMN_CELLS = 72
 
 
 class HelpScreen(ModalScreen[None]):
-    """Lists what can be done, over the dimmed screen. Escape and the help key close it."""
+    """Lists what can be done, over the dimmed screen. Escape and the help key, also another one, close it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q", "close", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Close", show=False),
+        Binding("f1", "close", "Close", show=False, id="app.show_help"),
+    ]
 
-    def __init__(self, table: ActionTable) -> None:
+    def __init__(self, table: ActionTable, *, signs: Signs = UNICODE_SIGNS) -> None:
         super().__init__()
+        self._signs = signs
         self._table = table
 
     def compose(self) -> ComposeResult:
@@ -35,7 +41,7 @@ class HelpScreen(ModalScreen[None]):
                 yield Static(markup=False, id="help-text")
 
     def on_mount(self) -> None:
-        """Take the keys of the person for closing too, and fill the text."""
+        """The keys scroll."""
         self.query_one(VerticalScroll).focus()
 
     def on_resize(self) -> None:
@@ -49,7 +55,9 @@ class HelpScreen(ModalScreen[None]):
 
     def _title(self) -> Content:
         return Content.assemble(
-            ("Keys and commands", "bold $accent"), ("   Esc closes   ↑ ↓ scroll", "not bold $muted")
+            ("Keys and commands", "bold $accent"),
+            "   ",
+            key_line(("Esc", "closes"), ("↑ ↓", "scroll"), signs=self._signs),
         )
 
 

@@ -24,10 +24,11 @@ from ....tools.safe_text import safe_line
 from ...engine.state import SessionState
 from .. import amounts
 from ..actions import bindings
-from ..shelf import EmptyShelf, ModelShelf
+from ..shelf import EmptyShelf, Inspection, ModelShelf
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
-from .switcher_meaning import Inspection, meaning
+from .key_line import key_line
+from .switcher_meaning import meaning
 from .switcher_rows import SwitcherRow, all_rows, arranged, filtered
 
 WHEEL_ROWS = 3
@@ -138,7 +139,7 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
                 yield self._filter
             yield self._list
             yield self._meaning
-            yield Static(_keys_line(self._prices), classes="dialog-keys", markup=False)
+            yield Static(_keys_line(self._prices, self._signs), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin on the model that answers now."""
@@ -154,11 +155,16 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
         self._refill(selected.model.ref if selected and selected.model else None)
 
     def sync(self, state: SessionState) -> None:
-        """Follow providers that come and go; the cursor stays on its model."""
-        selected = self._list.selected
-        if state.providers != self._state.providers:
+        """Follow providers that come and go; the cursor stays on its model.
+
+        While an answer streams this is called with every piece of it: that must not begin anything anew.
+        """
+        selected, before, self._state = self._list.selected, self._state, state
+        if state.providers != before.providers:
             self._all = all_rows(state.providers)
-        self._state = state
+        elif state.model == before.model and state.transcript is before.transcript:
+            self._paint()
+            return
         self._refill(selected.model.ref if selected and selected.model else None)
 
     @on(Input.Changed)
@@ -260,7 +266,7 @@ class ProviderSwitcher(ModalScreen[ModelRef | None]):
         lines: list[Content] = []
         for line in meaning(self._state, self._list.selected, self._found):
             pieces = [Content.assemble((remark.text, f"${remark.role}")) for remark in line]
-            lines.append(_cut(Content.assemble(("  · ", "$muted")).join(pieces), width, self._signs))
+            lines.append(_cut(Content.assemble((f"  {self._signs.dot} ", "$muted")).join(pieces), width, self._signs))
         self._meaning.update(Content("\n").join(lines), layout=False)
 
     def on_resize(self) -> None:
@@ -320,7 +326,6 @@ def _padded(line: Content, width: int) -> Content:
     return line.pad_right(max(0, width - line.cell_length))
 
 
-def _keys_line(prices: str) -> Content:
+def _keys_line(prices: str, signs: Signs) -> Content:
     keys = (("Enter", "switch"), ("↑ ↓", "move"), ("Ctrl+S", "favourite"), ("Esc", "leave it as it is"))
-    hints = [Content.assemble((key, "$text"), " ", (word, "$muted")) for key, word in keys]
-    return Content("   ").join([*hints, *([Content.assemble((safe_line(prices), "$muted"))] if prices else [])])
+    return key_line(*keys, signs=signs) + Content.assemble((f"   {safe_line(prices)}" if prices else "", "$muted"))

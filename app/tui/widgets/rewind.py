@@ -20,11 +20,13 @@ from textual.widgets.option_list import Option
 from ....tools.base import Checkpoints, Restoration
 from ....tools.events import Fate, FileFate, RestoreKind
 from ....tools.safe_text import reveal, safe_line
-from ...engine.state import Entry, PromptEntry
+from ...engine.state import PromptEntry
+from .key_line import key_line
 
 _COMPARED = 10
 """Kept files whose differences are shown at once."""
 _COMPARED_LINES = 200
+_KEYS = (("Enter", "rewind"), ("e", "edit, resend"), ("f", "fork"), ("Tab", "what"), ("d", "compare"), ("Esc", "back"))
 _MODES: tuple[tuple[bool, bool, str], ...] = (
     (True, True, "files and conversation"),
     (True, False, "files only"),
@@ -76,11 +78,7 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
             yield Static(markup=False, id="rewind-mode")
             with VerticalScroll(id="rewind-view"):
                 yield Static(markup=False, id="rewind-files")
-            yield Static(
-                "Enter rewind  e edit and resend  f fork  Tab what  d compare  Esc back",
-                classes="dialog-keys",
-                markup=False,
-            )
+            yield Static(key_line(*_KEYS), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with the newest prompt."""
@@ -175,10 +173,13 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
     async def _compare(self) -> None:
         kept = [file.path for file in (self._seen.files if self._seen else ()) if file.fate is Fate.KEPT]
         lines: list[tuple[str, str]] = []
-        for path in kept[:_COMPARED]:
-            said = reveal(await self._checkpoints.compare(path)).splitlines()
-            lines += [(f"{safe_line(path)}: what was changed since the session left it", "text")]
-            lines += [(line, _diff_role(line)) for line in said[:_COMPARED_LINES]]
+        try:
+            for path in kept[:_COMPARED]:
+                lines += _compared(path, reveal(await self._checkpoints.compare(path)).splitlines())
+        except OSError as error:
+            lines.append((f"It cannot be compared: {error.strerror or error}.", "danger"))
+        if len(kept) > _COMPARED:
+            lines.append((f"and {len(kept) - _COMPARED} more files", "muted"))
         self._say(lines or [("No file would be kept: there is nothing to compare.", "muted")])
 
     def _show_mode(self) -> None:
@@ -197,11 +198,6 @@ class RewindScreen(ModalScreen[RewindChoice | None]):
     def _say(self, lines: Iterable[tuple[str, str]]) -> None:
         rows = [Content.assemble((text, f"${role}")) for text, role in lines]
         self.query_one("#rewind-files", Static).update(Content("\n").join(rows))
-
-
-def prompts_of(transcript: Sequence[Entry]) -> list[PromptEntry]:
-    """The prompts one can go back to, newest first."""
-    return [entry for entry in reversed(transcript) if isinstance(entry, PromptEntry)]
 
 
 def prompt_row(entry: PromptEntry, now: float, changed: int) -> Content:
@@ -238,6 +234,14 @@ def file_lines(files: Sequence[FileFate]) -> Iterator[tuple[str, str]]:
         yield f"{title} ({len(chosen)})", role
         for file in chosen:
             yield f"  {_what(file):<9} {safe_line(reveal(file.path))}{f'  ({file.why})' if file.why else ''}", "text"
+
+
+def _compared(path: str, said: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """How one file differs, in lines with their roles."""
+    yield f"{safe_line(reveal(path))}: what was changed since the session left it", "text"
+    yield from ((line, _diff_role(line)) for line in said[:_COMPARED_LINES])
+    if len(said) > _COMPARED_LINES:
+        yield f"and {len(said) - _COMPARED_LINES} more lines", "muted"
 
 
 def _what(file: FileFate) -> str:

@@ -172,7 +172,9 @@ class SessionBrowser(SessionListing):
             return
         try:
             prompts = await self._sessions.prompts(row.session_id)
-            where = await cast("App[object]", self.app).push_screen_wait(ForkPoint(prompts, time.time()))
+            where = await cast("App[object]", self.app).push_screen_wait(
+                ForkPoint(prompts, time.time(), signs=self._signs)
+            )
             if where is None:
                 return
             copy = await self._sessions.fork(row.session_id, where if isinstance(where, PromptEntry) else None)

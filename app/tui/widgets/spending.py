@@ -8,15 +8,15 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import ClassVar, Protocol, cast
+from typing import ClassVar, Protocol
 
 from textual import events, on, work
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -26,8 +26,6 @@ from ...engine.spending import By, Spent
 from ...engine.spending_report import SpendingReport
 from ...engine.state import SessionState
 from .. import amounts
-from ..bridge import Bridge
-from ..control import Control
 from ..spending import (
     LEGEND,
     Order,
@@ -43,12 +41,13 @@ from ..spending import (
     table,
 )
 from ..transcript.palette import UNICODE_SIGNS, Signs
+from .key_line import key_line
 
 GROUPS = (By.MODEL, By.TURN, By.TOOL, By.PURPOSE, By.PROVIDER, By.SESSION, By.DAY, By.MONTH)
 """In the order the keys go through."""
 SCOPES = tuple(Scope)
 _LOW_ROWS = 30
-_KEYS = "← → by what   p period   v view   o order   ↑ ↓ rows   Esc closes"
+_KEYS = (("← →", "by what"), ("p", "period"), ("v", "view"), ("o", "order"), ("↑ ↓", "rows"), ("Esc", "closes"))
 
 
 class Ledger(Protocol):
@@ -111,7 +110,8 @@ class SpendingScreen(ModalScreen[None]):
     """Tables of the ledger over the dimmed screen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,alt+m", "close", "Close", show=False, priority=True),
+        Binding("escape,q", "close", "Close", show=False, priority=True),
+        Binding("alt+m", "close", "Close", show=False, priority=True, id="session.show_cost"),
         Binding("right,tab,l", "group(1)", "By the next", show=False, priority=True),
         Binding("left,shift+tab,h", "group(-1)", "By the one before", show=False, priority=True),
         Binding("p", "scope(1)", "Period", show=False, priority=True),
@@ -149,7 +149,7 @@ class SpendingScreen(ModalScreen[None]):
             yield self._table
             for name in ("detail", "cache", "legend"):
                 yield Static(markup=False, id=f"spending-{name}")
-            yield Static(_KEYS, classes="dialog-keys", markup=False)
+            yield Static(key_line(*_KEYS, signs=self._signs), classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin with what is known of the session."""
@@ -164,7 +164,7 @@ class SpendingScreen(ModalScreen[None]):
         """A call ended while the screen is open: read again."""
         moved = state.totals != self._state.totals
         self._state = state
-        if moved:
+        if moved and self.is_mounted:  # before that, mounting will read
             self._load()
 
     # ---- keys
@@ -231,7 +231,6 @@ class SpendingScreen(ModalScreen[None]):
             self._say("headline", Content.assemble((safe_line(f"The ledger cannot be read: {error}."), "$danger")))
             return
         self._found = found
-        self._table.cursor = 0 if by is not self._by else self._table.cursor
         self._show()
 
     def _show(self) -> None:
@@ -291,23 +290,3 @@ def _choice(names: Sequence[StrEnum], chosen: StrEnum) -> Iterator[tuple[str, st
     for name in names:
         yield str(name), "bold $accent" if name is chosen else "$muted"
         yield "  ", ""
-
-
-def show_cost(screen: Screen[None], bridge: Bridge, control: Control, signs: Signs) -> None:
-    """Open the spending screen on the session's cost."""
-    _open(screen, bridge, control, View.COST, signs)
-
-
-def show_tokens(screen: Screen[None], bridge: Bridge, control: Control, signs: Signs) -> None:
-    """Open it on the session's tokens."""
-    _open(screen, bridge, control, View.TOKENS, signs)
-
-
-def _open(screen: Screen[None], bridge: Bridge, control: Control, view: View, signs: Signs) -> None:
-    spending = SpendingScreen(control.ledger, control.session.state, view=view, signs=signs)
-
-    def closed(_result: object) -> None:
-        bridge.remove(spending)
-
-    cast("App[object]", screen.app).push_screen(spending, closed)
-    bridge.add(spending, "status")

@@ -16,6 +16,7 @@ from ...engine.preview import Preview
 from ...engine.spent import ModelRecord
 from ...engine.state import SessionState
 from .. import amounts
+from ..shelf import Inspection
 from .switcher_rows import SwitcherRow
 
 OFTEN = 0.1
@@ -28,14 +29,6 @@ class Remark:
 
     text: str
     role: str = "text"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspection:
-    """What was worked out of a model."""
-
-    preview: Preview
-    record: ModelRecord | None
 
 
 def meaning(state: SessionState, row: SwitcherRow | None, found: Inspection | None) -> list[list[Remark]]:

@@ -164,6 +164,55 @@ async def test_leaving_the_switcher_goes_back_to_the_question_that_waits():
         await desk.idle()
 
 
+@pytest.mark.parametrize("key", ["alt+c", "alt+r", "f1", "alt+m"])
+async def test_a_question_that_appears_under_another_screen_has_the_keys_when_that_closes(key):
+    wanted = asyncio.Event()
+
+    async def later(arguments, emit, approve):
+        await wanted.wait()
+        return await asking(arguments, emit, approve)
+
+    provider = ScriptedProvider(
+        "fake", [answer(text("hi"), end()), answer(tool_call("a", "bash", {}), end()), endless()]
+    )
+    session, _ = make_session(provider, toolbox=FakeToolbox(bash=later))
+    async with on_screen(session) as desk:
+        await desk.type("first")
+        await desk.idle()
+        await desk.pilot.press(key)
+        await desk.when(lambda: desk.app.screen is not desk.screen)
+        session.submit("go")
+        wanted.set()
+        await desk.when(lambda: session.state.phase is Phase.APPROVAL)
+        await desk.when(lambda: desk.screen.query_one(ApprovalBar).question is not None)
+        await desk.pilot.press("escape")
+        await desk.when(lambda: desk.app.screen is desk.screen)
+        assert desk.screen.query_one(ApprovalBar).has_focus
+        session.cancel()
+        await desk.idle()
+
+
+async def test_a_screen_that_is_left_gives_the_keys_back_to_the_pane_that_had_them():
+    session, _ = make_session(ScriptedProvider("fake", [answer(text("hi"), end())]))
+    async with on_screen(session) as desk:
+        await desk.type("first")
+        await desk.idle()
+        await desk.pilot.press("alt+1", "alt+c", "escape")
+        await desk.pilot.pause()
+        assert desk.screen.focused.id == "chat"
+
+
+async def test_the_key_that_opens_a_screen_closes_it_also_when_it_is_another_one():
+    session, _ = make_session(ScriptedProvider("fake", []))
+    keys = {"app.show_help": ("f9",), "session.show_cost": ("alt+h",), "session.show_context": ("alt+w",)}
+    async with on_screen(session, keys=keys) as desk:
+        for (key,) in keys.values():
+            await desk.pilot.press(key)
+            await desk.when(lambda: desk.app.screen is not desk.screen)
+            await desk.pilot.press(key)
+            await desk.when(lambda: desk.app.screen is desk.screen)
+
+
 async def test_the_switcher_switches_and_the_history_goes_along():
     one = ScriptedProvider("one", [answer(text("from one"), end())])
     two = ScriptedProvider("two", [answer(text("from two"), end())])

@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pygments.lexer import RegexLexer
+from pygments.lexers import find_lexer_class_for_filename
 
 from patchbay.app.tui.transcript.code import (
     LONGEST_LINE,
+    PLAIN_CODE,
     CodeState,
     Highlighter,
     highlighter,
@@ -81,3 +83,35 @@ def test_the_language_can_come_from_the_file_name() -> None:
     line, _ = highlighter_for_path("a/b/module.py").line("import os", CodeState())
     assert line[0][1].role == "code_keyword"
     assert highlighter_for_path("README").line("import os", CodeState())[0][0][1].role == "text"
+
+
+def test_a_file_name_is_looked_up_without_a_regular_expression_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pygments compiles nine hundred of them for the first name, which held up the first frame."""
+    monkeypatch.setattr("pygments.lexers._fn_matches", lambda *_: pytest.fail("all patterns are compiled"))
+    highlighter_for_path.cache_clear()
+    assert highlighter_for_path("src/some.py") is not PLAIN_CODE
+    assert highlighter_for_path("") is PLAIN_CODE
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.py",
+        "a.c",
+        "a.h",
+        "x.html",
+        "x.xml",
+        "Makefile",
+        "CMakeLists.txt",
+        "a.ts",
+        "a.m",
+        "a.1",
+        "a.s",
+        "no",
+        ".bashrc",
+    ],
+)
+def test_a_file_name_finds_what_pygments_finds(name: str) -> None:
+    expected = find_lexer_class_for_filename(name)
+    found = highlighter_for_path(f"some/folder/{name}")
+    assert (None if found is PLAIN_CODE else type(found._lexer)) is expected

@@ -1,3 +1,4 @@
+import threading
 import time
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from patchbay.app.engine.state import SessionState
 from patchbay.app.tui.widgets.provider_switcher import ModelList, ProviderSwitcher
 from patchbay.providers.base import FREE, ModelRef, Online
 from support.session_states import model, provider
+from support.sessions import until
 from support.widget_app import WidgetApp
 
 CLOUD = provider("anthropic", model(name="sonnet", window=1_000_000, tools=True), model(name="haiku"))
@@ -180,3 +182,31 @@ async def test_names_from_servers_are_painted_as_they_are():
     async with opened.app.run_test() as pilot:
         await opened.open(pilot)
         assert any("[bold]a[/]⟨U+202E⟩b" in row for row in opened.app.screen_text())
+
+
+async def test_an_answer_that_streams_below_does_not_keep_a_model_from_being_looked_into(monkeypatch):
+    """The state moves with every piece of an answer, faster than a cursor counts as resting."""
+    monkeypatch.setattr("patchbay.app.tui.widgets.provider_switcher.SETTLED_S", 0)
+    begun, go_on = threading.Event(), threading.Event()
+    looked: list[str] = []
+
+    def inspect(info, _dialect):
+        looked.append(info.ref.model)
+        begun.set()
+        go_on.wait(10)
+        raise AssertionError("only the calls are counted")
+
+    opened = Opened()
+    opened.switcher = ProviderSwitcher(STATE, inspect=inspect)
+    async with opened.app.run_test() as pilot:
+        await opened.open(pilot)
+        await until(begun.is_set)
+        await pilot.pause()
+        before = [*looked]
+        for tokens in range(5):
+            opened.switcher.sync(replace(STATE, context_tokens=None, title=f"moved {tokens}"))
+            await pilot.pause()
+        opened.switcher.workers.cancel_all()
+        go_on.set()
+        await pilot.pause()
+    assert looked == before

@@ -7,10 +7,13 @@ from textual.widgets import OptionList, Static
 
 from patchbay.app.engine.state import PromptEntry
 from patchbay.app.tui.widgets.prompt import Prompt
-from patchbay.app.tui.widgets.rewind import RewindScreen, age, file_lines, prompt_row, prompts_of
-from patchbay.tools.events import Fate, FileFate
+from patchbay.app.tui.widgets.rewind import RewindScreen, age, file_lines, prompt_row
+from patchbay.tools.base import Restoration
+from patchbay.tools.events import Fate, FileFate, RestoreKind
 from support.screens import on_screen
+from support.sessions import until
 from support.undo_session import undo_session
+from support.widget_app import WidgetApp
 
 
 def shown(desk, selector: str) -> str:
@@ -58,7 +61,7 @@ async def test_rewind_shows_beforehand_and_gives_the_prompt_back(tmp_path: Path)
         await desk.pilot.pause(0.1)
         assert (tmp_path / "work/a.txt").read_text() == "mine\n"
         assert desk.screen.query_one(Prompt).text == "first"
-        assert prompts_of(session.state.transcript) == []
+        assert not any(isinstance(entry, PromptEntry) for entry in session.state.transcript)
         assert "kept: a.txt (changed since)" in desk.text("chat")
 
 
@@ -79,6 +82,42 @@ async def test_rewind_leaves_everything_with_escape_and_tab_chooses_what(tmp_pat
         await desk.pilot.press("escape")
         await desk.pilot.pause()
         assert (tmp_path / "work/a.txt").exists()
+
+
+class BrokenStore:
+    """Checkpoints on a disk that cannot be read, and one file that would be kept."""
+
+    problem: OSError | None = OSError(5, "Input/output error")
+
+    async def changed_since(self):
+        return {"p1": 1}
+
+    async def preview(self, _kind, _prompt_id):
+        files = tuple(FileFate(path=f"f{n}.txt", fate=Fate.KEPT, why="") for n in range(12))
+        return Restoration(restore_id=0, kind=RestoreKind.REWIND, files=files)
+
+    async def compare(self, path):
+        if self.problem is not None:
+            raise self.problem
+        return "\n".join(f"+{path} {n}" for n in range(300))
+
+
+async def test_a_comparison_that_the_disk_refuses_is_said_and_costs_nothing_else() -> None:
+    store = BrokenStore()
+    app = WidgetApp(list)
+    async with app.run_test(size=(100, 30)) as pilot:
+        screen = RewindScreen(store, [PromptEntry(prompt_id="p1", text="one", at=0.0)], 1.0)
+        await app.push_screen(screen)
+        await until(lambda: screen._seen is not None)
+        await pilot.press("d")
+        files = screen.query_one("#rewind-files", Static)
+        await until(lambda: "Input/output error" in str(files.render()))
+        store.problem = None
+        await pilot.press("d")
+        await until(lambda: "+f0.txt 0" in str(files.render()))
+        assert "100 more lines" in str(files.render())
+        assert "2 more files" in str(files.render())
+        assert app.screen is screen
 
 
 async def test_nothing_to_rewind_is_said(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ from patchbay.app.engine.forecast import Forecast
 from patchbay.app.engine.preview import Preview
 from patchbay.app.engine.spent import ModelRecord
 from patchbay.app.engine.state import SessionState
-from patchbay.app.tui.widgets.switcher_meaning import Inspection, meaning, shown
+from patchbay.app.tui.shelf import Inspection
+from patchbay.app.tui.widgets.switcher_meaning import meaning, shown
 from patchbay.app.tui.widgets.switcher_rows import all_rows, arranged
 from patchbay.providers.base import FREE
 from support.session_states import model, provider
