@@ -16,6 +16,7 @@ from .bounds import clipped, joined_lines
 from .failures import ToolFailure
 from .safe_text import marked_exactly, marked_name, safe_line
 from .seen_files import SeenFiles
+from .sensitive import Concern
 from .text_file import Lines, decode
 from .workspace import Place, Workspace
 
@@ -80,7 +81,9 @@ class Attaching:
         """Why something does not go along, in words; empty when it does."""
         shown = safe_line(marked_name(place.given))
         if place.read_concern is not None:
-            _, why = place.read_concern
+            kind, why = place.read_concern
+            if kind is Concern.DENIED:
+                return f"{shown} was not added: {why}."
             return f"{shown} was not added: {why}. Ask for it in words: you are asked before the model reads it."
         if place.inside:
             return ""
