@@ -303,3 +303,11 @@ async def test_no_program_starts_in_an_untrusted_folder(tmp_path, monkeypatch):
     desk = Desk(root, tmp_path / "state", Trust.NONE)
     assert await desk.attaching.files() == ["a.py"]
     assert (await desk.one("@.")).text == "a.py"
+
+
+@pytest.mark.parametrize("lines", ["99999999999999999999", "1" * 5000 + "-2"])
+async def test_lines_that_no_file_has_are_said_and_in_few_words(desk, lines):
+    desk.file("lines.txt", "one\n")
+    gathered = await desk.gather(f"@lines.txt:{lines}")
+    assert gathered.attachments == () and len(gathered.remarks) == 1
+    assert gathered.remarks[0].startswith("There is no lines.txt:") and len(gathered.remarks[0]) < 300
