@@ -18,9 +18,13 @@ from typing import Any, TypeAlias, cast
 from .engine.verify_events import Check
 from .plain_file import read_plain_file
 
-_MAX_BYTES = 2_000_000
+_MAX_BYTES = 200_000
+"""Of one file. A larger one configures nothing: it may be there to keep us reading."""
 _TEST_FILES = 40
-"""Test files that are looked into to tell pytest from unittest."""
+"""Test files that are looked into to tell pytest from unittest; of lists of requirements no more either."""
+_COMMENT = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*"?)|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
+"""A string (kept) or a comment. What is left open goes on to the end: nothing of the text is looked at twice."""
+_TARGETS = re.compile(r"[A-Za-z][\w \t-]*")
 
 
 class Kind(StrEnum):
@@ -60,9 +64,10 @@ class Folder:
         return next((name for name in names if (self.root / name).exists()), "")
 
     def matching(self, *patterns: str) -> list[str]:
-        """Names directly in the folder that match, in order."""
+        """Names in the folder that match, relative to it, in order."""
         try:
-            return sorted(path.name for pattern in patterns for path in self.root.glob(pattern))
+            found = [path for pattern in patterns for path in self.root.glob(pattern)]
+            return sorted(path.relative_to(self.root).as_posix() for path in found)
         except OSError:
             return []
 
@@ -72,19 +77,24 @@ class Folder:
 
         try:
             return tomli.loads(self.text(name) or "")
-        except tomli.TOMLDecodeError:
+        except (ValueError, RecursionError):  # a number too long for Python is a ValueError of its own
             return {}
 
     def json(self, name: str) -> dict[str, Any]:
         """A JSON file, comments allowed; empty when it is missing or broken."""
         text = self.text(name) or ""
-        for candidate in (text, re.sub(r"(?m)^\s*//.*$|/\*.*?\*/", "", text)):
+        for reading in (str, without_comments):
             try:
-                value = json.loads(candidate)
+                value = json.loads(reading(text))
             except (ValueError, RecursionError):
                 continue
             return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
         return {}
+
+
+def without_comments(text: str) -> str:
+    """JSON with ``//`` and ``/* */`` comments taken out, strings left alone."""
+    return _COMMENT.sub(r"\1", text)
 
 
 Finder: TypeAlias = Callable[[Folder], Iterator[Found]]
@@ -136,7 +146,9 @@ class _Python:
             ],
             default=str,
         )
-        requirements = "".join(self.folder.text(each) or "" for each in self.folder.matching("*requirements*.txt"))
+        requirements = "".join(
+            self.folder.text(each) or "" for each in self.folder.matching("*requirements*.txt")[:_TEST_FILES]
+        )
         return bool(re.search(rf'(?m)(?:"|^){re.escape(name)}(?![\w-])', f"{lists}\n{requirements}"))
 
 
@@ -177,15 +189,22 @@ _MAKE_NAMES = {Kind.TESTS: ("test", "tests"), Kind.LINT: ("lint",), Kind.TYPES: 
 def _make(files: Folder) -> Iterator[Found]:
     name = files.has("GNUmakefile", "makefile", "Makefile")
     if name:
-        heads = re.findall(r"(?m)^([A-Za-z][\w -]*?)[ \t]*::?(?![=:])", files.text(name) or "")
-        yield from _targets("make", name, {target for head in heads for target in head.split()})
+        yield from _targets("make", name, {target for head in _heads(files.text(name)) for target in head.split()})
 
 
 def _just(files: Folder) -> Iterator[Found]:
     name = files.has("justfile", "Justfile", ".justfile")
     if name:
         # A recipe that wants arguments cannot be run without them.
-        yield from _targets("just", name, set(re.findall(r"(?m)^@?([A-Za-z][\w-]*)\s*:(?!=)", files.text(name) or "")))
+        yield from _targets("just", name, {head.rstrip() for head in _heads(files.text(name), quiet="@")})
+
+
+def _heads(text: str | None, quiet: str = "") -> Iterator[str]:
+    """What stands before the colon of each rule; ``quiet`` may stand before it. ``a := b`` sets a variable."""
+    for line in (text or "").split("\n"):
+        head, colon, rest = line.removeprefix(quiet).partition(":")
+        if colon and rest.removeprefix(":")[:1] not in ("=", ":") and _TARGETS.fullmatch(head):
+            yield head
 
 
 def _targets(program: str, origin: str, there: set[str]) -> Iterator[Found]:
@@ -275,7 +294,7 @@ def _python(files: Folder) -> Iterator[Found]:
 
 
 def _names_files(ini: str | None) -> bool:
-    return re.search(r"(?m)^(?:files|packages|modules)\s*=", ini or "") is not None
+    return re.search(r"(?m)^(?:files|packages|modules)[ \t]*=", ini or "") is not None
 
 
 def _python_tests(python: _Python) -> Iterator[Found]:
@@ -291,7 +310,7 @@ def _python_tests(python: _Python) -> Iterator[Found]:
     tests = _test_files(files)
     if not origin and tests:
         origin = next(
-            (name for name in tests if re.search(r"(?m)^\s*(?:import|from) pytest\b", files.text(name) or "")), ""
+            (name for name in tests if re.search(r"(?m)^[ \t]*(?:import|from) pytest\b", files.text(name) or "")), ""
         )
     if origin:
         yield _found(Kind.TESTS, "pytest", python.command("pytest", "-q", module="pytest"), origin)
@@ -306,17 +325,9 @@ def _python_tests(python: _Python) -> Iterator[Found]:
 def _test_files(files: Folder) -> list[str]:
     """Names of some test modules: in the folder itself, else in ``tests`` or ``test``."""
     for place in ("", "tests/", "test/"):
-        found = [f"{place}{path.name}" for path in _glob(files.root / place, "test*.py")]
-        if found:
+        if found := files.matching(f"{place}test*.py"):
             return found[:_TEST_FILES]
     return []
-
-
-def _glob(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return sorted(folder.glob(pattern))
-    except OSError:
-        return []
 
 
 def _rust(files: Folder) -> Iterator[Found]:

@@ -47,8 +47,9 @@ class SessionLog:
                 self._turn(stamped.event)
             case ModelSelected(model=model, dialect=dialect):
                 self._note("model selected", {"model": str(model.ref), "dialect": dialect})
-            case NoticePosted(level=level, message=message) if level in _LEVELS:
-                self._note("notice", {"message": message.split("\n", 1)[0]}, _LEVELS[level])
+            case NoticePosted(level=level, message=message, quotes=quotes) if level in _LEVELS:
+                fields = {"characters": len(message)} if quotes else {"message": message.split("\n", 1)[0]}
+                self._note("notice", fields, _LEVELS[level])
             case VerifyStarted(checks=checks, rounds=rounds):
                 self._note("verify started", {"checks": len(checks), "rounds": rounds})
             case CheckFinished(index=index, round=number, outcome=outcome, duration_s=duration):

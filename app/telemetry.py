@@ -105,7 +105,9 @@ class Telemetry:
                 self._heard(request_id, event)
             case ToolActivity() as activity:
                 self._tool(activity, at)
-            case RequestStarted(request_id=request_id, ref=ref) | SideCallStarted(request_id=request_id, ref=ref):
+            case RequestStarted(request_id=request_id, ref=ref):
+                self._calls[request_id] = self._chat(ref, at, asked=self._prompt)
+            case SideCallStarted(request_id=request_id, ref=ref):  # what it asks is not the person's prompt
                 self._calls[request_id] = self._chat(ref, at)
             case CallPriced() as call:
                 self._priced(call, at)
@@ -177,11 +179,11 @@ class Telemetry:
         self._end(turn, at, error="" if outcome in calm else outcome.value)
         self._call_ids.clear()
 
-    def _chat(self, ref: ModelRef, at: float) -> _Open:
+    def _chat(self, ref: ModelRef, at: float, *, asked: str = "") -> _Open:
         span = self._begin("chat", ref.model, CLIENT, at, parent=self._turn)
         span.attributes |= _model_attributes(ref)
-        if self._content and self._prompt:
-            message = {"role": "user", "parts": [{"type": "text", "content": _bounded(self._prompt)}]}
+        if self._content and asked:
+            message = {"role": "user", "parts": [{"type": "text", "content": _bounded(asked)}]}
             span.attributes["gen_ai.input.messages"] = json.dumps([message])
         return span
 

@@ -79,6 +79,11 @@ def test_commands_without_a_screen_import_no_textual(module: str, tmp_path: Path
     assert packages.isdisjoint({"textual", "rich"})
 
 
+def test_checks_are_not_looked_for_before_they_are_needed(tmp_path: Path) -> None:
+    code = "import sys, patchbay.app.cli.interactive as _\nassert 'patchbay.app.checks' not in sys.modules"
+    assert "patchbay" in loaded(code, tmp_path)
+
+
 def test_headless_run_imports_no_textual(tmp_path: Path) -> None:
     """The whole demo, played through the real engine and the real tools."""
     code = (

@@ -12,19 +12,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .bounds import clipped, joined_lines
+from .bounds import joined_lines
 from .failures import ToolFailure
-from .safe_text import marked_exactly, marked_name, safe_line
+from .numbered import lines_of, numbered
+from .safe_text import marked_name, safe_line
 from .seen_files import SeenFiles
-from .text_file import Lines, decode
+from .sensitive import Concern
+from .text_file import decode
 from .workspace import Place, Workspace
 
 MAX_IMAGE_BYTES = 5_000_000
 """Of one image: what every provider takes."""
 LISTED = 400
 """Names of a folder that go along; of more, how many there are in each of its sub-folders."""
-_LINE_CHARACTERS = 10_000
-_NOTE_BYTES = 200
+_NOTE_BYTES = 280
 _LEAST_BYTES = 400
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -80,7 +81,9 @@ class Attaching:
         """Why something does not go along, in words; empty when it does."""
         shown = safe_line(marked_name(place.given))
         if place.read_concern is not None:
-            _, why = place.read_concern
+            kind, why = place.read_concern
+            if kind is Concern.DENIED:
+                return f"{shown} was not added: {why}."
             return f"{shown} was not added: {why}. Ask for it in words: you are asked before the model reads it."
         if place.inside:
             return ""
@@ -111,7 +114,7 @@ class Attaching:
             text = f"[a binary file of {len(data):,} bytes; its content is not shown]"
             return Added(kind=AddedKind.FILE, source=_name(place), text=text, digest=digest, remark=remark)
         self._seen.note(place, data)
-        return _text(place, Lines(file.text).text, lines, limit, digest)
+        return _text(place, file.text, lines, limit, digest)
 
     def folder(self, place: Place, names: Sequence[str], *, limit: int) -> Added:
         """A folder as the list of the files below it, ``names``, relative to it; in at most ``limit`` bytes."""
@@ -154,7 +157,7 @@ def _image(place: Place, data: bytes, media_type: str, digest: str) -> Added:
 
 def _text(place: Place, text: str, lines: tuple[int, int | None] | None, limit: int, digest: str) -> Added:
     """The lines as ``read`` shows them: number, tab, text."""
-    source, all_lines = _name(place), text.removesuffix("\n").split("\n")
+    source, all_lines = _name(place), lines_of(text)
     total = len(all_lines)
     first, last = lines or (1, None)
     last = total if last is None else min(last, total)
@@ -162,14 +165,8 @@ def _text(place: Place, text: str, lines: tuple[int, int | None] | None, limit: 
         return Added(kind=AddedKind.FILE, source=source, text="(the file is empty)", digest=digest)
     if first > total:
         raise ToolFailure(f"{source} has {total} line{'' if total == 1 else 's'}: there is no line {first}.")
-    numbered = [
-        f"{number}\t{marked_exactly(_cut(line))}" for number, line in enumerate(all_lines[first - 1 : last], first)
-    ]
-    room = max(_LEAST_BYTES, limit) - _NOTE_BYTES
-    content, count = joined_lines(numbered, room)
-    if not count:  # not even one line fits
-        content, count = clipped(numbered[0], room), 1
-    shown_last, remark = first + count - 1, ""
+    shown = numbered(all_lines, first=first, last=last, limit=max(_LEAST_BYTES, limit) - _NOTE_BYTES)
+    content, shown_last, remark = shown.text, first + shown.count - 1, ""
     if shown_last < last:
         content += f"\n[cut here, after line {shown_last} of {total}; go on with read, offset={shown_last + 1}]"
         remark = f"cut after line {shown_last} of {total}: the model can read on"
@@ -195,10 +192,6 @@ def _counted(names: Sequence[str]) -> list[str]:
         f"{name}  ({count:,} file{'' if count == 1 else 's'})" for name, count in below.items() if name[-1:] == "/"
     ]
     return folders + [name for name in below if name[-1:] != "/"]
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _LINE_CHARACTERS else line[:_LINE_CHARACTERS] + "…"
 
 
 def _name(place: Place) -> str:

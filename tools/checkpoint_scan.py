@@ -16,31 +16,13 @@ from typing import TypeAlias
 
 from .checkpoint_files import file_snapshot, in_bytes, look, look_in
 from .checkpoint_snapshots import ABSENT, Delta, Kind, Snapshot
-from .ignores import IgnoreFile, ignored
-from .opening import read_file
+from .ignores import IgnoreFile
+from .project_files import PASSED_OVER, counts, ignore_file
 
-PASSED_OVER = frozenset(
-    (
-        ".git",
-        ".hg",
-        ".svn",
-        ".jj",
-        "node_modules",
-        ".venv",
-        "venv",
-        "__pycache__",
-        ".tox",
-        ".nox",
-        ".mypy_cache",
-        ".ruff_cache",
-        ".pytest_cache",
-    )
-)
 _OWN_TEMPORARY = ".patchbay-"
 _DEEPEST = 64
 _RACY_NS = 50_000_000
 """Times of files are coarse: within this of being read, a later write may leave no trace in them."""
-_IGNORE_FILE_BYTES = 200_000
 
 Signature: TypeAlias = tuple[int, ...]
 
@@ -106,7 +88,7 @@ class Sweep:
         """Look over everything. Raises ``OSError`` when the workspace or the store cannot be used."""
         descriptor = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            exclude = _ignore_file(descriptor, ".git/info/exclude")
+            exclude = ignore_file(descriptor, ".git/info/exclude")
             self._folder(descriptor, "", [("", exclude)] if exclude else [], 0)
         finally:
             os.close(descriptor)
@@ -116,7 +98,7 @@ class Sweep:
         if self._stopped() or time.monotonic() > self._deadline:
             self.index.complete = False
             return
-        own = _ignore_file(descriptor, ".gitignore")
+        own = ignore_file(descriptor, ".gitignore")
         files = [*files, (prefix, own)] if own else files
         below: list[str] = []
         with os.scandir(descriptor) as names:
@@ -153,8 +135,7 @@ class Sweep:
             return False
         status = entry.stat(follow_symlinks=False)
         own_store = bool(self._outside) and os.path.join(self._root, path) == self._outside
-        passed_over = entry.name == ".git" or (is_folder and entry.name in PASSED_OVER)
-        if passed_over or own_store or ignored(path, files, folder=is_folder):
+        if own_store or not counts(entry, path, files):
             self.index.ignored[path] = _signature(status)
             return False
         signature = _signature(status)
@@ -248,11 +229,3 @@ def _signature(status: os.stat_result) -> Signature:
         status.st_ino,
         status.st_nlink,
     )
-
-
-def _ignore_file(folder: int, name: str) -> IgnoreFile | None:
-    try:
-        content = read_file(folder, name, _IGNORE_FILE_BYTES)
-    except OSError:
-        return None
-    return None if content is None else IgnoreFile(content.decode("utf-8", "surrogateescape"))

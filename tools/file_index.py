@@ -9,16 +9,14 @@ import os
 import stat
 from pathlib import Path
 
-from .checkpoint_scan import PASSED_OVER
-from .ignores import IgnoreFile, ignored
-from .opening import read_file
+from .ignores import IgnoreFile
+from .project_files import counts, ignore_file
 from .tool import ToolContext
 from .walk import files_below
 from .workspace import Place
 
 MOST_FILES = 200_000
 _DEEPEST = 64
-_IGNORE_FILE_BYTES = 1_000_000
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -37,7 +35,7 @@ def walked(root: Path, *, most: int = MOST_FILES) -> list[str]:
     except OSError:
         return []
     try:
-        exclude = _ignore_file(descriptor, ".git/info/exclude")
+        exclude = ignore_file(descriptor, ".git/info/exclude")
         walk.folder(descriptor, "", [("", exclude)] if exclude else [], 0)
     finally:
         os.close(descriptor)
@@ -53,7 +51,7 @@ class _Walk:
 
     def folder(self, descriptor: int, prefix: str, files: list[tuple[str, IgnoreFile]], depth: int) -> None:
         """Take in a folder and what is below it."""
-        own = _ignore_file(descriptor, ".gitignore")
+        own = ignore_file(descriptor, ".gitignore")
         files = [*files, (prefix, own)] if own else files
         try:
             below = self._names(descriptor, prefix, files)
@@ -78,11 +76,9 @@ class _Walk:
             for entry in names:
                 if len(self.found) >= self._most:
                     return []
-                folder = entry.is_dir(follow_symlinks=False)
-                passed_over = entry.name == ".git" or (folder and entry.name in PASSED_OVER)
-                if passed_over or ignored(prefix + entry.name, files, folder=folder):
+                if not counts(entry, prefix + entry.name, files):
                     continue
-                if folder:
+                if entry.is_dir(follow_symlinks=False):
                     below.append(entry.name)
                 elif entry.is_file(follow_symlinks=False):
                     self.found.append(prefix + entry.name)
@@ -99,11 +95,3 @@ def _is_repository(path: Path) -> bool:
         return stat.S_ISDIR(os.lstat(path).st_mode) or stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
         return False
-
-
-def _ignore_file(folder: int, name: str) -> IgnoreFile | None:
-    try:
-        content = read_file(folder, name, _IGNORE_FILE_BYTES)
-    except OSError:
-        return None
-    return None if content is None else IgnoreFile(content.decode("utf-8", "surrogateescape"))

@@ -1,5 +1,6 @@
 """``glob``: files by name."""
 
+import asyncio
 from functools import partial
 
 from pydantic import BaseModel, Field
@@ -62,10 +63,14 @@ def _split(arguments: GlobArguments) -> tuple[str, str]:
     return base, rest if "/" in rest else f"./{rest}"
 
 
+def _fitting(pattern: PathPattern, names: list[str], prefix: str) -> list[str]:
+    return [marked_name(prefix + name) for name in names if pattern.matches_name_or_path(name)]
+
+
 async def _find(pattern: PathPattern, context: ToolContext, place: Place) -> ToolResult:
     prefix = "" if place.shown == "." else f"{place.shown.rstrip('/')}/"
     names = await files_below(place, context)
-    found = [marked_name(prefix + name) for name in names if pattern.matches_name_or_path(name)]
+    found = await asyncio.to_thread(_fitting, pattern, names, prefix)
     content, count = joined_lines(found[:_MOST], context.max_bytes - _NOTE_BYTES)
     if count < len(found):
         content += f"\n[{len(found) - count} more: narrow path or pattern]"

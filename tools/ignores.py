@@ -78,31 +78,46 @@ def _compiled(expression: str) -> re.Pattern[str]:
 
 
 def _translated(glob: str) -> str | None:
-    """The glob as an expression; None for one that can match nothing."""
-    out: list[str] = []
+    """The glob as an expression that matches without trying a path in more than one way; None: it matches nothing.
+
+    The first place where what follows a ``*`` fits is as good as any later one, so long as another ``*`` follows; the
+    same goes for ``**/`` and whole names. Hence the atomic groups: without them ten stars would take for ever.
+    """
+    stretches: list[list[str]] = [[""]]  # parted by **/; in each what is fixed, parted by *
     at = 0
     while at < len(glob):
+        fixed = stretches[-1]
         if glob.startswith("**/", at) and (at == 0 or glob[at - 1] == "/"):
-            out.append("(?:[^/]+/)*")
+            stretches.append([""])
             at += 3
         elif glob.startswith("/**", at) and at + 3 == len(glob):
-            out.append("/.+")
+            fixed[-1] += "/.+"
             at += 3
+        elif glob[at] == "*":
+            at += len(glob[at:]) - len(glob[at:].lstrip("*"))
+            fixed.append("")
         else:
             piece, at = _one(glob, at)
             if piece is None:
                 return None
-            out.append(piece)
-    return "".join(out)
+            fixed[-1] += piece
+    *before, last = (_stretch(fixed, last=number == len(stretches)) for number, fixed in enumerate(stretches, 1))
+    if not before:
+        return last
+    between = "".join(f"(?>(?:[^/]+/)*?{each})" for each in before[1:])
+    return f"{before[0]}{between}(?:[^/]+/)*{last}"
+
+
+def _stretch(fixed: list[str], *, last: bool) -> str:
+    """One stretch between two ``**/``; the last one goes on to the end of the path."""
+    first, *rest = fixed
+    ending = f"[^/]*{rest.pop()}" if last and rest else ""
+    return first + "".join(f"(?>[^/]*?{each})" for each in rest) + ending
 
 
 def _one(glob: str, at: int) -> tuple[str | None, int]:
     """The expression of the sign at this place, and where the next one is."""
     match glob[at]:
-        case "*":
-            while at < len(glob) and glob[at] == "*":
-                at += 1
-            return "[^/]*", at
         case "?":
             return "[^/]", at + 1
         case "[":

@@ -18,11 +18,15 @@ from .rules import Effect, Rule
 from .sensitive import Concern
 from .shell_gate import LineReading, Part, ShellGate
 from .web_address import covers_host, look_alike
+from .withholding import Withholding
 from .workspace import Place
 
 __all__ = ["Action", "Effect", "Policy", "Request", "Rule", "Ruling", "Verdict"]
 
 _STRICTNESS = (Mode.AUTO, Mode.ACCEPT_EDITS, Mode.ASK, Mode.PLAN)
+READ_RULES = "your rules about reading"
+"""What decides when a rule about ``read`` makes a command, or a folder, be asked about."""
+_CONCERNS = {Concern.PROTECTED: "protected names ask", Concern.SECRET: "secrets ask"}
 BUILT_IN = (
     ("plan mode", "in plan mode nothing is changed and no command runs that does more than read"),
     ("loud", "what destroys, sends secrets out, takes rights or plants code asks for a typed word; no rule covers it"),
@@ -119,14 +123,9 @@ class Policy:
         """Every rule of a person that is in force in this mode, in the order they are tried."""
         return tuple(rule for rule, given_in in self._rules if self._still_holds(given_in))
 
-    def withheld(self, path: str) -> str:
-        """Why a file must not be read although it is inside, by a person's rule; "" when none says so.
-
-        ``path`` is relative to the workspace. A folder is withheld when all below it is.
-        """
-        denying = (rule for rule in self.rules() if rule.tool == "read" and rule.effect is Effect.DENY)
-        rule = next((rule for rule in denying if rule.withholds(path)), None)
-        return "" if rule is None else f"{_named(rule)} ({rule.origin})"
+    def withholding(self) -> Withholding:
+        """What the rules in force keep back from tools and commands that read."""
+        return Withholding(self.rules())
 
     def judge(self, request: Request) -> Verdict:
         """What to do with a call. Never raises."""
@@ -188,6 +187,8 @@ class Policy:
         )
         if asking is not None:
             return _ask(_named(asking), f"asked for by {asking.origin}")
+        if reading.shows_ruled:
+            return _ask(READ_RULES, reading.shows_ruled)
         if not unproven:
             return _allow("commands that read", "only reads, inside the workspace")
         if (everything := _everything(rules)) is not None:
@@ -238,11 +239,13 @@ class Policy:
         last = covering[-1] if covering else None
         if last is not None and last.effect is Effect.ASK:
             return _ask(_named(last), f"asked for by {last.origin}")
+        if concern is not None and concern[0] is Concern.ASKED and last is not None:
+            concern = None  # a later rule lets this tool read it
         if concern is not None:
             if last is not None and last.pattern == place.shown and not has_wildcards(last.pattern):
                 return _allow(_named(last), f"allowed by {last.origin}")
             kind, why = concern
-            return _ask("protected names ask" if kind is Concern.PROTECTED else "secrets ask", why)
+            return _ask(_CONCERNS.get(kind, READ_RULES), why)
         if not writing and place.readable:
             return _allow("reads inside", "reads inside the workspace")
         if last is not None:

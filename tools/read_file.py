@@ -5,19 +5,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from .bounds import clipped, joined_lines
 from .events import FileSeen
 from .failures import ToolFailure
 from .freshness import file_seen
+from .numbered import lines_of, numbered
 from .policy import Action, Request
-from .safe_text import marked, marked_exactly
-from .text_file import Lines, TextFile, decode, displayable
+from .safe_text import marked
+from .text_file import TextFile, decode
 from .tool import Plan, Tool, ToolContext, ToolResult
 from .workspace import Place
 
-_LINE_CHARACTERS = 10_000
 _NOTE_BYTES = 320
-_MARKS_NOTE = "\n[⟨U+…⟩ stands for one control or invisible character; edit takes it so]"
 
 
 class ReadArguments(BaseModel):
@@ -72,27 +70,15 @@ def _read(arguments: ReadArguments, context: ToolContext, request: Request) -> t
 
 
 def _shown(arguments: ReadArguments, context: ToolContext, place: Place, file: TextFile) -> ToolResult:
-    lines = Lines(file.text).text.removesuffix("\n").split("\n")
+    lines = lines_of(file.text)
     if not file.text:
         return ToolResult(content="(the file is empty)", summary="empty")
     if arguments.offset > len(lines):
         raise ToolFailure(f"{marked(place.shown)} has {len(lines)} lines; offset {arguments.offset} is beyond its end.")
-    first = arguments.offset - 1
-    wanted = lines[first : first + arguments.limit if arguments.limit else None]
-    shown = [marked_exactly(_cut(line)) for line in wanted]
-    numbered = [f"{number}\t{line}" for number, line in enumerate(shown, first + 1)]
-    content, count = joined_lines(numbered, context.max_bytes - _NOTE_BYTES)
-    if not count:  # not even one line fits
-        content, count = clipped(numbered[0], context.max_bytes - _NOTE_BYTES), 1
-    last = first + count
-    if shown[:count] != [displayable(_cut(line)) for line in wanted[:count]]:
-        content += _MARKS_NOTE
+    first = arguments.offset
+    wanted = min(first - 1 + arguments.limit, len(lines)) if arguments.limit else len(lines)
+    shown = numbered(lines, first=first, last=wanted, limit=context.max_bytes - _NOTE_BYTES)
+    content, last = shown.text, first - 1 + shown.count
     if last < len(lines):
-        content += f"\n[lines {first + 1}-{last} of {len(lines)}; go on with offset={last + 1}]"
-    return ToolResult(content=content, summary=f"{count} line{'' if count == 1 else 's'}")
-
-
-def _cut(line: str) -> str:
-    if len(line) <= _LINE_CHARACTERS:
-        return line
-    return f"{line[:_LINE_CHARACTERS]}[… {len(line) - _LINE_CHARACTERS:,} characters of this line left out …]"
+        content += f"\n[lines {first}-{last} of {len(lines)}; go on with offset={last + 1}]"
+    return ToolResult(content=content, summary=f"{shown.count} line{'' if shown.count == 1 else 's'}")

@@ -9,15 +9,20 @@
 A rule that denies or asks speaks of a command with whatever arguments follow.
 
 ``edit`` speaks of every tool that changes files. ``read``, where it denies or asks, speaks of every tool that reads
-them; reading inside the workspace is allowed anyway.
+them, and of command lines that name the files or search a folder they are in (see ``shell_ruled``); reading inside the
+workspace is allowed anyway.
 """
 
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from .patterns import PathPattern
-from .workspace import Place
+
+if TYPE_CHECKING:
+    from .workspace import Place
 
 CHANGING = frozenset({"edit", "write", "apply_patch"})
 """Tools that change files, by their names."""
@@ -64,19 +69,26 @@ class Rule:
             case _:
                 return tool == self.tool
 
-    def covers_place(self, place: Place) -> bool:
+    def covers_place(self, place: "Place") -> bool:
         """Whether a path rule covers a place, judged by where it really is; a denying one by its spelling too."""
         if self.effect is not Effect.ALLOW and self._fits(place.given, inside=place.inside):
             return True
         return self._fits(place.shown, inside=place.inside)
 
-    def withholds(self, path: str) -> bool:
-        """Whether a denying rule speaks of a file inside the workspace, or of all that is in a folder."""
-        return self._fits(path, inside=True) or self._fits(f"{path}/x", inside=True)
+    def speaks_of(self, path: str, *, inside: bool) -> bool:
+        """Whether a path rule speaks of a file, or of all that is in a folder, by its path alone."""
+        anything = "\0" if path == "." else f"{path}/\0"  # a name that no rule can spell out
+        return self._fits(path, inside=inside) or self._fits(anything, inside=inside)
 
     def _fits(self, path: str, *, inside: bool) -> bool:
         if self.pattern == "*":
             return inside or self.effect is not Effect.ALLOW
         if not inside and not self.pattern.startswith("/") and self.effect is Effect.ALLOW:
             return False
-        return self.pattern == path or PathPattern(self.pattern).matches(path)
+        return self.pattern == path or _compiled(self.pattern).matches(path)
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> PathPattern:
+    """A rule is held against every file of a search."""
+    return PathPattern(pattern)

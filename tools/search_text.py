@@ -1,9 +1,11 @@
 """``grep``: lines that match a regular expression, in the files of a folder."""
 
+import asyncio
 import json
 import os
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -16,9 +18,10 @@ from .patterns import PathPattern
 from .policy import Action, Request
 from .process import run_process
 from .safe_text import marked_exactly, marked_name
-from .sensitive import concern_of
+from .sensitive import Concern, concern_of
 from .tool import Plan, Tool, ToolContext, ToolResult
 from .walk import files_below
+from .withholding import Withholding
 from .workspace import Place
 
 _TIMEOUT_S = 30
@@ -59,32 +62,59 @@ class SearchText(Tool[GrepArguments]):
         return Plan(run=partial(_search, arguments, context, request.places[0]))
 
 
+@dataclass(slots=True, kw_only=True)
+class _Chosen:
+    """The files to search, and those that are passed over, by why."""
+
+    names: list[str] = field(default_factory=list[str])
+    secrets: list[str] = field(default_factory=list[str])
+    denied: list[str] = field(default_factory=list[str])
+    asked: list[str] = field(default_factory=list[str])
+
+
+def _chosen(listed: list[str], glob: str, place: Place, rules: Withholding) -> _Chosen:
+    """Sort the names below a folder. What its own question was about has been answered with yes."""
+    wanted = PathPattern(glob) if glob else None
+    prefix = "" if place.shown == "." else f"{place.shown.rstrip('/')}/"
+    chosen = _Chosen()
+    for name in listed:
+        if wanted is not None and not wanted.matches_name_or_path(name):
+            continue
+        ruled = rules.of(prefix + name, inside=place.inside) if rules else None
+        if ruled is not None and ruled[0] is Concern.DENIED:
+            chosen.denied.append(name)
+        elif concern_of(name.split("/"), writing=False):
+            chosen.secrets.append(name)
+        elif ruled is not None and ruled != place.read_concern:
+            chosen.asked.append(name)
+        else:
+            chosen.names.append(name)
+    return chosen
+
+
 async def _search(arguments: GrepArguments, context: ToolContext, place: Place) -> ToolResult:
-    secrets: list[str] = []
-    withheld: list[str] = []
     if place.folder:
-        root, names = place.real, await files_below(place, context)
-        if arguments.glob:
-            wanted = PathPattern(arguments.glob)
-            names = [name for name in names if wanted.matches_name_or_path(name)]
-        secrets = [name for name in names if concern_of(name.split("/"), writing=False)]
-        prefix = _prefix(place) if place.inside and place.shown != "." else ""
-        withheld = [name for name in names if place.inside and context.workspace.withheld(prefix + name)]
-        names = sorted(set(names).difference(secrets, withheld))
+        listed = await files_below(place, context)
+        rules = context.workspace.withholding()
+        # Tens of thousands of names take longer than the screen may stand still.
+        chosen = await asyncio.to_thread(_chosen, listed, arguments.glob, place, rules)
+        root = place.real
     else:
-        root, names = place.real.parent, [place.real.name]
+        root, chosen = place.real.parent, _Chosen(names=[place.real.name])
     output = bytearray()
-    complete = await _run_worker(arguments.pattern, root, names, context, output)
+    complete = await _run_worker(arguments.pattern, root, chosen.names, context, output)
     matches, end = _parsed(output)
     if "error" in end:
         raise ToolFailure(f"{arguments.pattern!r} is not a Python regular expression: {end['error']}.")
     notes = [] if complete and end.get("complete") else ["not all files were searched: narrow path, glob or pattern"]
     if end.get("skipped"):
         notes.append(f"{end['skipped']} files over 64 MB not searched")
-    if secrets:
-        notes.append(f"not searched, as they usually hold secrets: {_some(secrets)}")
-    if withheld:
-        notes.append(f"not searched, as a rule of the user denies reading them: {_some(withheld)}")
+    if chosen.secrets:
+        notes.append(f"not searched, as they usually hold secrets: {_some(chosen.secrets)}")
+    if chosen.denied:
+        notes.append(f"not searched, as a rule of the user denies reading them: {_some(chosen.denied)}")
+    if chosen.asked:
+        notes.append(f"not searched, as the user wants to be asked first (name them as path): {_some(chosen.asked)}")
     return _result(matches, "" if place.shown == "." else _prefix(place), notes, context.max_bytes)
 
 

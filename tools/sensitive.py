@@ -17,6 +17,10 @@ class Concern(StrEnum):
     """Writing it can make a program run code later, or change what this program may do."""
     SECRET = "secret"  # noqa: S105 - the name of a kind, no password
     """Reading it can give a key or a password away."""
+    DENIED = "denied"
+    """A person's rule denies reading it."""
+    ASKED = "asked"
+    """A person's rule wants to be asked before it is read."""
 
 
 _PROTECTED_FOLDERS = re.compile(

@@ -4,7 +4,7 @@ Two readers look at every line. What they cannot agree on, or do not know, is ne
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .shell_commands import Script, Simple, argv
@@ -13,6 +13,7 @@ from .shell_git import split_git
 from .shell_line import read_inside, read_line
 from .shell_loud import Loud, loud
 from .shell_reads import Reading
+from .shell_ruled import shows_ruled
 from .shell_scope import MAX_DEPTH
 from .shell_syntax import bash_accepts
 from .shell_targets import Targets
@@ -45,6 +46,8 @@ class LineReading:
     layers: tuple[tuple[str, ...], ...]
     problems: tuple[str, ...]
     loud: Loud | None
+    shows_ruled: str = ""
+    """What of it a person's rule about reading speaks of, in words; see ``shell_ruled``."""
 
     @property
     def reads_only(self) -> str:
@@ -70,6 +73,7 @@ class ShellGate:
     """Judges lines for one workspace and home. ``search_path`` is the PATH commands will run with."""
 
     def __init__(self, workspace: Workspace | None = None, *, home: Path | None = None, search_path: str = "") -> None:
+        self._workspace = workspace
         self._reading = Reading(workspace, search_path)
         root = str(workspace.root) if workspace is not None else "/\0"
         self._home = str(home or Path.home())
@@ -96,11 +100,10 @@ class ShellGate:
             layers=tuple(names for simple in unfolded.layers for names in _names(simple)),
             problems=tuple(problems),
             loud=found,
+            shows_ruled="" if self._workspace is None else shows_ruled(unfolded.layers, self._workspace),
         )
         if not problems and not script.too_much and not bash_accepts(line):
-            reading = LineReading(
-                parts=parts, layers=reading.layers, problems=("is not well-formed for bash",), loud=found
-            )
+            reading = replace(reading, problems=("is not well-formed for bash",))
         return reading
 
     def _part(self, simple: Simple, outer: str) -> Part:

@@ -96,7 +96,7 @@ class LocalToolbox:
             sandbox=self._sandbox,
             output_folder=self._output_folder,
         )
-        self._workspace.withheld = policy.withheld
+        self._workspace.withholding = policy.withholding
         self.for_person = ForPerson(self._context)
         policy.gate = ShellGate(self._workspace, search_path=self._environment.get("PATH", ""))
 

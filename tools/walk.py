@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from .process import run_process
+from .project_files import PASSED_OVER
 from .tool import ToolContext
 from .workspace import Place
 
@@ -21,21 +22,6 @@ _GIT = (
 )
 """Settings of a repository must not make git start programs or fetch what it lacks."""
 _GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1"}
-_PASSED_OVER = frozenset(
-    (
-        ".git",
-        ".hg",
-        ".svn",
-        "node_modules",
-        ".venv",
-        "venv",
-        "__pycache__",
-        ".tox",
-        ".nox",
-        ".mypy_cache",
-        ".ruff_cache",
-    )
-)
 
 
 async def files_below(folder: Place, context: ToolContext) -> list[str]:
@@ -88,7 +74,7 @@ def _regular(folder: Path, listed: list[str]) -> list[str]:
 def _walked(folder: Path, below: str) -> list[str]:
     found: list[str] = []
     for base, folders, names in os.walk(folder / below):
-        folders[:] = [name for name in folders if name not in _PASSED_OVER]
+        folders[:] = [name for name in folders if name not in PASSED_OVER]
         prefix = os.path.relpath(base, folder)
         for name in names:
             path = name if prefix == "." else f"{prefix}/{name}"

@@ -20,6 +20,7 @@ from .failures import ToolFailure
 from .opening import opened_parent, read_file
 from .safe_text import reveal
 from .sensitive import Concern, concern_of
+from .withholding import Withholding
 
 MAX_FILE_BYTES = 64_000_000
 """The most that is ever read from one file. Bytes."""
@@ -86,8 +87,8 @@ class Workspace:
         self.root = Path(os.path.realpath(root))
         self._home = home or Path.home()
         self._readable = tuple(Path(os.path.realpath(folder)) for folder in readable)
-        self.withheld: Callable[[str], str] = lambda _path: ""
-        """Why a file inside must not be read although its name says nothing, "" when it may: a person's rules."""
+        self.withholding: Callable[[], Withholding] = Withholding
+        """What a person's rules keep back at this moment."""
         self._writing = threading.Lock()
 
     def resolve(self, path: str) -> Place:
@@ -112,7 +113,7 @@ class Workspace:
             readable=inside or any(real.is_relative_to(folder) for folder in self._readable),
             exists=kind is not None,
             folder=kind is not None and stat.S_ISDIR(kind),
-            read_concern=_first_concern(names, writing=False) or self._withheld(real, lexical),
+            read_concern=self._read_concern(names, real, lexical),
             write_concern=_first_concern(names, writing=True),
         )
 
@@ -176,10 +177,16 @@ class Workspace:
             raise self._explained(error, place) from None
         return sorted(entries, key=lambda entry: (not entry.folder, entry.name))
 
-    def _withheld(self, *spellings: Path) -> tuple[Concern, str] | None:
-        inside = (self._shown(path) for path in spellings if path.is_relative_to(self.root))
-        reason = next((reason for path in inside if (reason := self.withheld(path))), "")
-        return (Concern.SECRET, reason) if reason else None
+    def _read_concern(self, names: tuple[tuple[str, ...], ...], *spellings: Path) -> tuple[Concern, str] | None:
+        """A rule that denies counts for more than a name, a name for more than a rule that asks."""
+        rules = self.withholding()
+        found = [
+            concern
+            for path in spellings
+            if rules and (concern := rules.of(self._shown(path), inside=path.is_relative_to(self.root)))
+        ]
+        denied = next((concern for concern in found if concern[0] is Concern.DENIED), None)
+        return denied or _first_concern(names, writing=False) or next(iter(found), None)
 
     def _without_tilde(self, path: str) -> str:
         if path == "~" or path.startswith("~/"):

@@ -63,7 +63,6 @@ A command wins over a folder of the same name: write ./run for the folder.
 
 {EXIT_CODES}"""
 
-MOST_ROUNDS = 50
 COMMANDS = frozenset(
     (
         *("run", "verify", "models", "login", "logout", "cost", "doctor", "policy", "sessions", "stats", "tools"),
@@ -377,9 +376,11 @@ def _rule(text: str) -> str:
 
 
 def _rounds(text: str) -> int:
+    from ..engine.verify_events import MAX_ROUNDS  # only here: nothing else of the engine is needed to read words
+
     number = int(text)
-    if not 0 <= number <= MOST_ROUNDS:
-        raise argparse.ArgumentTypeError(f"must be 0 to {MOST_ROUNDS}")
+    if not 0 <= number <= MAX_ROUNDS:
+        raise argparse.ArgumentTypeError(f"must be 0 to {MAX_ROUNDS}")
     return number
 
 

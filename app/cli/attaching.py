@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...providers.base import ModelInfo
 from ...tools.attaching import Added, AddedKind
+from ...tools.bounds import clipped
 from ...tools.for_person import ForPerson
 from ...tools.workspace import Place
 from ..engine.attached import Gathered
@@ -17,10 +18,13 @@ MOST_BYTES = 300_000
 _LEAST_BYTES = 600
 _FILE_NAME = re.compile(
     r".*\.(?:bash|cc?|cfg|cpp|cs|css|csv|dart|exs?|gif|go|h|hpp|html?|ini|ipynb|java|jpe?g|jsx?|json|kt|lock|lua|md|mjs"
-    r"|php|png|proto|pyi?|rb|rs|rst|scala|sh|sql|svelte|swift|tcss|tex|toml|tsx?|txt|vue|webp|xml|ya?ml|zig)",
+    r"|php|png|proto|pyi?|rb|rs|rst|scala|sh|sql|svelte|swift|tcss|tex|toml|tsx?|txt|vue|webp|xml|ya?ml|zig)"
+    r"(?::\d[\d-]*)?",
     re.IGNORECASE | re.DOTALL,
 )
-"""What is certainly meant as the name of a file: ``@app.route`` is not."""
+"""What is certainly meant as the name of a file, lines of it or not: ``@app.route`` is not."""
+_SHOWN = 200
+"""Characters of a name that is not there."""
 
 
 class PersonAttaching:
@@ -89,7 +93,8 @@ class PersonAttaching:
         top, slash, _ = reading.path.partition("/")
         in_folder = bool(slash) and (top in ("", ".", "..", "~") or self._person.find(top) is not None)
         if mention.deliberate or in_folder or _FILE_NAME.fullmatch(reading.path):
-            yield f"There is no {text[mention.start + 1 : mention.end]}: it was sent as text, and no file with it."
+            named = clipped(text[mention.start + 1 : mention.end], _SHOWN)
+            yield f"There is no {named}: it was sent as text, and no file with it."
 
 
 def most_bytes(model: ModelInfo | None) -> int:

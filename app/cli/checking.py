@@ -2,18 +2,18 @@
 
 from pathlib import Path
 
-from ..checks import configured_checks, find_checks
 from ..engine.verify import VerifyRules
+from ..engine.verify_events import Check
 from ..settings import Settings
 
 
 def verify_rules(settings: Settings, folder: Path) -> VerifyRules:
     """The configured checks; where there are none, those that the project's files name when they are needed."""
     table = settings.verify
-    configured = configured_checks(table.checks)
-    return VerifyRules(
-        find=lambda: configured or find_checks(folder),
-        rounds=table.rounds,
-        timeout_s=table.timeout,
-        auto=table.auto,
-    )
+
+    def find() -> tuple[Check, ...]:
+        from ..checks import configured_checks, find_checks  # not before there is something to verify
+
+        return configured_checks(table.checks) or find_checks(folder)
+
+    return VerifyRules(find=find, rounds=table.rounds, timeout_s=table.timeout, auto=table.auto)

@@ -45,7 +45,7 @@ async def run_prompt(
         else:
             gathered = gathered or Gathered()
             for remark in gathered.remarks:
-                session.notice(remark, NoticeLevel.WARNING)
+                session.notice(remark, NoticeLevel.WARNING, quotes=True)
             session.submit(prompt, gathered.attachments)
         await session.wait_idle()
     for each in detach:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from ...tools.failures import ToolFailure
-from ...tools.policy import BUILT_IN, Action, Policy, Request, Verdict
+from ...tools.policy import BUILT_IN, READ_RULES, Action, Policy, Request, Verdict
 from ...tools.rules import Effect, Rule
 from ...tools.safe_text import reveal, safe_line
+from ...tools.sensitive import Concern
 from ...tools.shell_gate import ShellGate
 from ...tools.workspace import Place, Workspace
 from ..config_file import SettingsError
@@ -59,7 +60,7 @@ def _check(options: argparse.Namespace) -> int:
     workspace = Workspace(folder)
     gate = ShellGate(workspace, search_path=os.environ.get("PATH", ""))
     policy = Policy(session_rules(settings_of(options), folder), gate=gate)
-    workspace.withheld = policy.withheld
+    workspace.withholding = policy.withholding
     _print(_answer(_judged(policy, _one(options.subject, "a command"))))
     return ExitCode.OK
 
@@ -75,7 +76,9 @@ def _path(options: argparse.Namespace) -> int:
         return ExitCode.OK
     folder = Path.cwd()
     rules = session_rules(settings_of(options), folder)
-    _print(_judged_path(Workspace(folder), rules, _one(options.subject, "a path"), options.op))
+    workspace = Workspace(folder)
+    workspace.withholding = Policy(rules).withholding
+    _print(_judged_path(workspace, rules, _one(options.subject, "a path"), options.op))
     return ExitCode.OK
 
 
@@ -150,7 +153,8 @@ def _judged_path(workspace: Workspace, rules: tuple[Rule, ...], path: str, opera
 def _place_answer(place: Place, *, writing: bool) -> tuple[str, str, str]:
     concern = place.write_concern if writing else place.read_concern
     if concern is not None:
-        return "ask", f"{concern[0].value} names ask", concern[1]
+        by_name = concern[0] in (Concern.PROTECTED, Concern.SECRET)
+        return "ask", f"{concern[0].value} names ask" if by_name else READ_RULES, concern[1]
     if place.inside if writing else place.readable:
         return "allow", "inside", "is inside the workspace"
     return "ask", "outside asks", "is outside the workspace"

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...providers.redact import redact_registered
-from ...tools.safe_text import safe_line, safe_text
+from ...tools.safe_text import safe_text
 from ..engine.codec import encode
 from ..engine.database import DatabaseError
 from ..engine.events import NOT_JOURNALLED, Stamped
-from ..instructions import withheld_names
 from ..settings import SettingsError
 from .arguments import ExitCode
 from .compose import Runtime, Wish, open_runtime
 from .headless import configuration_error, run_prompt, to_json
+from .instructing import tell_withheld
 from .prepared import prepare
 from .progress import Progress
 from .report import RunReport
@@ -67,8 +67,7 @@ async def _run(runtime: Runtime, prompt: str, output: str) -> int:
         if problem := await runtime.start():
             return _refuse(f"{problem}\n`patchbay doctor` says what to do.", output)
         session = runtime.session
-        for name in withheld_names(runtime.trust):
-            sys.stderr.write(f"   {safe_line(name)} is not used: nobody said that this folder is trusted (--trust)\n")
+        tell_withheld(runtime.trust)
         sinks = (_lines(session),) if output == "jsonl" else ()
         attaching = runtime.attaching
         gathered = None if attaching is None else await attaching.gather(prompt, session.state.model)

@@ -18,6 +18,7 @@ from .arguments import ExitCode
 from .checking import verify_rules
 from .compose import Runtime, Wish, open_runtime
 from .headless import run_checks, to_json
+from .instructing import tell_withheld
 from .prepared import prepare
 from .progress import Progress
 
@@ -73,6 +74,7 @@ async def _run(runtime: Runtime, rounds: int, decision: Decision, *, as_json: bo
     told = _Told(sys.stderr)
     try:
         problem = await runtime.start()
+        tell_withheld(runtime.trust)
         if problem and rounds:
             raise SettingsError(f"{problem}\n`patchbay doctor` says what to do; --rounds 0 only checks.")
         code = await run_checks(runtime.session, rounds, sinks=(told, Progress(sys.stderr)), checks=decision)

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import TypeAlias
 
+from .defects import report
 from .events import NoticeLevel, NoticePosted, SessionEvent, Stamped
 from .state import Revisions
 from .store import SessionStore
@@ -140,6 +141,7 @@ class MessageBus:
             try:
                 sink(stamped)
             except Exception as error:  # a broken sink must not take the session with it
+                report("an event consumer failed", error)
                 self._sinks.remove(sink)
                 self._pending.append(
                     NoticePosted(

@@ -360,6 +360,8 @@ class NoticePosted:
 
     message: str
     level: NoticeLevel = NoticeLevel.INFO
+    quotes: bool = False
+    """It quotes a prompt or names files of the person: no log keeps its words."""
 
 
 SessionEvent: TypeAlias = (

@@ -11,6 +11,7 @@ from ...tools.base import Emit
 from ...tools.events import Outcome, ToolEvent, ToolRunFinished, ToolRunStarted
 from .bus import MessageBus
 from .closing import not_finished, of_no_call
+from .defects import report
 from .events import CommandStarted
 from .ids import new_id
 
@@ -79,6 +80,7 @@ class OwnCommands:
         try:
             finished = await run(run_id=run_id, command=command, emit=self._publish, max_bytes=most)
         except Exception as error:  # a defect is shown, not swallowed, and the run does not stay open
+            report("a command of the person's own failed inside Patchbay", error)
             finished = not_finished(run_id, Outcome.ERROR, f"{type(error).__name__}: {error}")
         self._publish(finished)
         await self._durable()

@@ -329,9 +329,9 @@ class Session:
         finally:
             self._send_what_waits()
 
-    def notice(self, message: str, level: NoticeLevel = NoticeLevel.INFO) -> None:
-        """Put a notice where it happened in the conversation; it is not sent to a model."""
-        self.bus.publish(NoticePosted(message=message, level=level))
+    def notice(self, message: str, level: NoticeLevel = NoticeLevel.INFO, *, quotes: bool = False) -> None:
+        """Put a notice where it happened in the conversation; it is not sent to a model. See ``NoticePosted``."""
+        self.bus.publish(NoticePosted(message=message, level=level, quotes=quotes))
 
     async def wait_idle(self) -> TurnOutcome | None:
         """Wait for the running turn, if one runs, and return how it ended."""

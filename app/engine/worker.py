@@ -11,6 +11,7 @@ from collections.abc import Callable
 from ...providers.base import Provider
 from ...providers.events import ErrorKind, ResponseEnd, ResponseError, ResponseEvent, TerminalEvent
 from ...providers.messages import ChatRequest
+from .defects import report
 
 _BREATH_S = 0.004
 """Longest time events are published without letting the loop run something else."""
@@ -35,6 +36,7 @@ async def read_stream(
                 await asyncio.sleep(0)
                 breathed = time.monotonic()
     except Exception as error:  # a bug in a dialect must end the response, not the session
+        report("a provider broke its contract", error)
         return _ended_badly(publish, f"{provider.name} failed inside Patchbay: {type(error).__name__}: {error}")
     finally:
         close = getattr(stream, "aclose", None)

@@ -9,6 +9,7 @@ from textual.app import App
 from ...providers.messages import Effort
 from ...tools.base import Mode
 from ..engine.attached import Gathered
+from ..engine.defects import report as report_defect
 from ..engine.events import NoticeLevel
 from ..engine.folder_instructions import told_with_results
 from ..instructions import report, withheld_names
@@ -76,7 +77,7 @@ class AttachingScreen(PastingScreen):
         async with self._sending:
             gathered = await self._gathered(text)
         for remark in gathered.remarks:
-            self._session.notice(remark, NoticeLevel.WARNING)
+            self._session.notice(remark, NoticeLevel.WARNING, quotes=True)
         self._session.submit(text, gathered.attachments)
         self._view("chat").jump_to_end()
 
@@ -87,4 +88,5 @@ class AttachingScreen(PastingScreen):
         try:
             return await attaching.gather(text, self._session.state.model)
         except Exception as error:  # a fault in reading a file must not cost the prompt
+            report_defect("what a prompt mentions could not be gathered", error)
             return Gathered(remarks=(f"No file went along: {type(error).__name__}: {error}",))

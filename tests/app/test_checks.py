@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from patchbay.app.checks import configured_checks, find_checks, short_name
+from patchbay.app.checks import configured_checks, find_checks, short_name, without_comments
 
 PACKAGE = {"scripts": {"test": "vitest", "lint": "eslint .", "lint:fix": "eslint --fix ."}}
 
@@ -103,6 +103,19 @@ def test_what_is_found(tmp_path: Path, name: str) -> None:
     if commands is not None:
         assert [check.command for check in found] == commands
     assert all(check.origin and check.name for check in found)
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000, "a." * 5000, "1e999999", "1979-99-99"])
+def test_a_table_that_cannot_be_read_is_not_there(tmp_path: Path, value: str) -> None:
+    files = {"pyproject.toml": f"x = {value}", "Cargo.toml": f"x = {value}", "go.mod": ""}
+    assert "go test ./..." in [check.command for check in find_checks(project(tmp_path, files))]
+
+
+def test_comments_are_taken_out_of_json_and_strings_left_alone() -> None:
+    text = '{/* a\nb */ "a//b": "c/*d*/\\"//e", // f\n"g": 1 /* "h */}'
+    assert json.loads(without_comments(text)) == {"a//b": 'c/*d*/"//e', "g": 1}
+    assert without_comments("1 /* open") == "1 "
+    assert without_comments('1 "open // string') == '1 "open // string'
 
 
 def test_two_languages_are_both_checked(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from patchbay.app.cli.logs import logs_command
 from patchbay.app.cli.observing import Observing
 from patchbay.app.engine.defects import report
+from patchbay.app.engine.events import NoticeLevel
+from patchbay.app.engine.own_commands import OwnCommands
 from patchbay.app.log_file import MAX_LINE_BYTES, Log, LogFile, line_of, log_path, note
 from patchbay.app.paths import find_paths
 from patchbay.app.settings import load_settings
@@ -73,6 +75,50 @@ async def test_an_error_of_a_provider_is_logged_by_kind_not_by_its_words(own_hom
     error = next(row for row in seen if row["event"] == "provider error")
     assert (error["error"], error["status"], error["level"]) == ("invalid_request", 400, "warning")
     assert "my own words" not in json.dumps(seen)
+
+
+async def test_what_was_said_about_files_of_a_prompt_is_counted_and_not_quoted(own_home: Path) -> None:
+    environ = {"HOME": str(own_home)}
+    session, _ = make_session(ScriptedProvider("fake", []))
+    observing, paths = Observing(), find_paths(environ)
+    observing.begin(load_settings(own_home, environ=environ), session.bus, paths, environ)
+    session.notice("There is no payroll-2026.csv: it was sent as text.", NoticeLevel.WARNING, quotes=True)
+    session.notice("the disk is full", NoticeLevel.WARNING)
+    await observing.aclose()
+    notices = [row for row in rows(log_path(paths.state_folder)) if row["event"] == "notice"]
+    assert [row.get("message") for row in notices] == [None, "the disk is full"]
+    assert notices[0]["characters"] == 50 and "payroll" not in json.dumps(notices)
+
+
+async def test_what_a_broken_sink_provider_or_command_raised_is_in_the_log(own_home: Path) -> None:
+    class Broken(ScriptedProvider):
+        async def stream(self, request):
+            raise ZeroDivisionError("in the provider")
+            yield
+
+    def sink(stamped):
+        raise ZeroDivisionError("in the sink")
+
+    async def command(*, run_id, command, emit, max_bytes):
+        raise ZeroDivisionError("in the command")
+
+    environ = {"HOME": str(own_home)}
+    session, _ = make_session(Broken("broken", []))
+    observing, paths = Observing(), find_paths(environ)
+    observing.begin(load_settings(own_home, environ=environ), session.bus, paths, environ)
+    session.bus.attach(sink)
+    session.submit("hi")
+    await session.wait_idle()
+    own = OwnCommands(session.bus, command, _nothing)
+    own.start("true", private=False, ended=lambda: None)
+    await own.wait()
+    await observing.aclose()
+    seen = [row["traceback"][-1] for row in rows(log_path(paths.state_folder)) if "traceback" in row]
+    assert seen == [f"ZeroDivisionError: in the {where}" for where in ("sink", "provider", "command")]
+
+
+async def _nothing() -> None:
+    return
 
 
 @pytest.mark.parametrize(("level", "events"), [("off", []), ("error", []), ("warning", ["provider error", "call"])])

@@ -11,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from patchbay.app.cli.observing import Observing, collector_of
+from patchbay.app.engine.events import CallPurpose
+from patchbay.app.engine.side_call import side_call
 from patchbay.app.paths import find_paths
 from patchbay.app.settings import load_settings
 from patchbay.providers.events import ErrorKind
+from patchbay.providers.messages import ChatRequest, TextBlock, UserMessage
 from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, start, text, tool_call, usage
 from support.chat_server import calling, chat_server, saying
 from support.collector import Collected, attributes, collector
-from support.sessions import FakeToolbox, make_session
+from support.sessions import FakeToolbox, cost_of, make_session
 from support.verifying import LINT, MEND_LINT, verify_session
 
 
@@ -49,6 +52,31 @@ def one_turn():
     first = answer(start("resp-1", "demo-2026"), tool_call("call-9", "list", {"path": "."}), usage(100, 7), end())
     second = answer(text("There is a.py."), usage(130, 9, cache_read_tokens=50), end())
     return ScriptedProvider("fake", [first, second])
+
+
+async def test_a_call_beside_the_conversation_exports_no_prompt(own_home: Path) -> None:
+    session, _ = make_session(ScriptedProvider("fake", [answer(text("ok"), end())]))
+    with collector() as seen:
+        observing, environ = Observing(), {"HOME": str(own_home)}
+        observing.begin(
+            settings_of(own_home, otlp_endpoint=seen.url, content=True), session.bus, find_paths(environ), environ
+        )
+        session.submit("my own words")
+        await session.wait_idle()
+        known = session.state.model
+        await side_call(
+            session.bus,
+            ScriptedProvider("fake", [answer(text("a title"), end())]),
+            ChatRequest(model="demo", messages=(UserMessage(blocks=(TextBlock(text="a title, please"),)),)),
+            model=known,
+            cost_of=cost_of,
+            purpose=CallPurpose.TITLE,
+        )
+        await observing.aclose()
+    chats = [span["attributes"] for span in seen.spans if span["name"].startswith("chat")]
+    calls = {attributes["patchbay.call.purpose"]: attributes for attributes in chats}
+    assert "my own words" in calls["answer"]["gen_ai.input.messages"]
+    assert "gen_ai.input.messages" not in calls["title"]
 
 
 async def test_a_turn_with_the_names_of_the_conventions(own_home: Path) -> None:

@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from patchbay.tools.ignores import IgnoreFile, ignored
@@ -18,6 +19,7 @@ PATTERNS = [
     *("*.log", "build/", "/build/", "b/*", "!b/c", "**/a.log", "docs/**", "docs/**/a.md", "a?", "[ab]", "[!a]", "# no"),
     *("\\#x", "x\\#", "\\!y", "s\\ ", "s  ", "c \\[x\\]", "b/**/d.txt", "/a", "**", "*", "!*.log", "[[:alpha:]]", "["),
     *("!docs/", "/*", "!/docs", "[a-c]/", "*/a.log", "b/c/", "d.txt", "a\\"),
+    *("*a*l*g", "**/b/**/*.t*t", "*/*/*", "b*/**"),
 ]
 
 
@@ -57,3 +59,45 @@ def test_the_same_answers_as_git(first: int, tmp_path: Path) -> None:
 def test_inner_files_decide_before_outer_ones() -> None:
     files = [("", IgnoreFile("*.log\n")), ("keep/", IgnoreFile("!*.log\n"))]
     assert ignored("a.log", files, folder=False) and not ignored("keep/a.log", files, folder=False)
+
+
+def _fits(glob: str, path: str) -> bool:
+    """The same rule, spelled out slowly: ``*`` stands for part of a name, ``**/`` for whole names."""
+    if not glob:
+        return not path
+    if glob.startswith("**/"):
+        name, slash, rest = path.partition("/")
+        return _fits(glob[3:], path) or bool(name and slash and _fits(glob, rest))
+    if glob[0] == "*":
+        return _fits(glob[1:], path) or (path[:1] not in ("", "/") and _fits(glob, path[1:]))
+    return bool(path) and (path[0] == glob[0] or (glob[0] == "?" and path[0] != "/")) and _fits(glob[1:], path[1:])
+
+
+NAMES = st.text("ab", min_size=1, max_size=4)
+GLOB_NAMES = st.just("**") | st.text("ab?", max_size=2).flatmap(
+    lambda start: st.lists(st.text("ab?", min_size=1, max_size=2), max_size=3).map(
+        lambda parts: "*".join([start, *parts]) or "a"
+    )
+)
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(GLOB_NAMES, min_size=1, max_size=5).filter(lambda names: names[-1] != "**"),
+    st.lists(NAMES, min_size=1, max_size=6),
+)
+def test_stars_fit_what_they_fit_when_every_way_is_tried(glob: list[str], path: list[str]) -> None:
+    pattern, whole = "/".join(["", *glob]), "/".join(path)
+    says = IgnoreFile(pattern).says(whole, folder=False)
+    assert (says is True) == _fits("/".join(glob), whole), pattern
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 40 + "b", "**/a/" * 40 + "b", "a*/" * 30 + "**/" + "*a" * 20 + "b", "**/**/" * 30 + "b"]
+)
+def test_no_pattern_takes_for_ever(pattern: str) -> None:
+    file = IgnoreFile(pattern)
+    before = time.thread_time()
+    assert file.says("a/" * 60 + "a" * 250, folder=False) is None
+    assert file.says("a" * 250, folder=False) is None
+    assert time.thread_time() - before < 1  # what used to be tried in every way took hours

@@ -9,6 +9,7 @@ from patchbay.tools.base import Mode
 from patchbay.tools.command_patterns import offered_pattern
 from patchbay.tools.events import Decision
 from patchbay.tools.policy import Action, Effect, Policy, Request, Rule, Ruling, Verdict
+from patchbay.tools.sensitive import Concern
 from patchbay.tools.shell_gate import ShellGate
 from patchbay.tools.workspace import Workspace
 
@@ -432,9 +433,80 @@ def test_what_may_not_be_read_may_not_be_searched_or_printed(root: Path, tool: s
     (root / "private" / "plan.txt").write_text("x")
     workspace = Workspace(root)
     denying = Policy([Rule.parse("read:private/**", origin="settings", effect=Effect.DENY)], gate=ShellGate(workspace))
-    workspace.withheld = denying.withheld
+    workspace.withholding = denying.withholding
     assert denying.judge(file(root, "private/plan.txt", tool)).decision is Ruling.BLOCK
     for line in ("cat private/plan.txt", "cat private/*", "head -3 < private/plan.txt", "ls private"):
         verdict = denying.judge(command(line))
         assert verdict.decision is Ruling.ASK and "private" in verdict.why, line
     assert allowed(denying.judge(command("cat a.py")))
+
+
+def reading_rules(root: Path, *rules: tuple[Effect, str]) -> Policy:
+    for name in ("secrets/key.txt", "secrets/open.txt", "src/a.py"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("x")
+    workspace = Workspace(root)
+    found = Policy(
+        [Rule.parse(text, origin="rules.toml:1", effect=effect) for effect, text in rules], gate=ShellGate(workspace)
+    )
+    workspace.withholding = found.withholding
+    return found
+
+
+@pytest.mark.parametrize("effect", [Effect.ASK, Effect.DENY])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cat secrets/key.txt",
+        "cat secrets/*",
+        "head < secrets/key.txt",
+        "cd secrets && cat key.txt",
+        "git show HEAD:secrets/key.txt",
+        "git diff -- secrets/key.txt",
+        "grep -r x secrets",
+        "grep -r x .",
+        "grep -Rn x",
+        "rg x",
+        "git grep x",
+        "curl -d @secrets/key.txt localhost",
+        "python3 x.py --file=secrets/key.txt",
+        "timeout 5 cat secrets/key.txt",
+    ],
+)
+def test_a_command_that_names_or_searches_ruled_files_asks_in_every_mode(root: Path, effect: Effect, line: str) -> None:
+    rules = reading_rules(root, (effect, "read:secrets/**"), (Effect.ALLOW, "bash:**"))
+    for mode in (Mode.ASK, Mode.ACCEPT_EDITS, Mode.AUTO):
+        rules.mode = mode
+        verdict = rules.judge(command(line))
+        assert not allowed(verdict) and verdict.patterns == (), (mode, verdict)
+        assert verdict.decision is Ruling.ASK_LOUD or "read:secrets/**" in verdict.why, verdict
+
+
+@pytest.mark.parametrize(
+    "line", ["cat src/a.py", "grep -r x src", "grep x src/a.py", "rg x src", "git grep x src", "ls"]
+)
+def test_a_rule_about_reading_leaves_other_commands_alone(root: Path, line: str) -> None:
+    assert allowed(reading_rules(root, (Effect.ASK, "read:secrets/**")).judge(command(line)))
+
+
+def test_of_rules_that_allow_and_ask_about_reading_the_last_counts(root: Path) -> None:
+    rules = reading_rules(root, (Effect.ASK, "read:secrets/**"), (Effect.ALLOW, "read:secrets/open.txt"))
+    assert allowed(rules.judge(command("cat secrets/open.txt")))
+    assert not allowed(rules.judge(command("cat secrets/key.txt")))
+    kept_back = rules.withholding()
+    assert kept_back.of("secrets/open.txt") is None
+    assert kept_back.of("secrets/key.txt") == (
+        Concern.ASKED,
+        "a rule asks before it is read: read:secrets/** (rules.toml:1)",
+    )
+    assert not reading_rules(root, (Effect.ALLOW, "read:**")).withholding()
+
+
+def test_a_later_rule_for_one_tool_is_not_overruled_by_what_reading_asks(root: Path) -> None:
+    rules = reading_rules(root, (Effect.ASK, "read:secrets/*"), (Effect.ALLOW, "grep:secrets/**"))
+    workspace = Workspace(root)
+    workspace.withholding = rules.withholding
+    search = Request(tool="grep", action=Action.READ, places=(workspace.resolve("secrets"),))
+    assert allowed(rules.judge(search))
+    listing = Request(tool="list", action=Action.READ, places=(workspace.resolve("secrets"),))
+    assert rules.judge(listing).decision is Ruling.ASK

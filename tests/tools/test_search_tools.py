@@ -3,12 +3,13 @@
 import asyncio
 import os
 import subprocess
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 
-from patchbay.tools import search_text
+from patchbay.tools import find_files, search_text
 from patchbay.tools.events import Outcome
 from patchbay.tools.policy import Effect, Policy, Rule
 from patchbay.tools.toolbox import LocalToolbox
@@ -188,3 +189,44 @@ async def test_a_search_passes_over_what_a_rule_withholds(bench) -> None:
     assert "open.txt" in result.content and "1: the harbour plan" in result.content
     assert "a rule of the user denies reading them: private/plan.txt" in result.content
     assert result.content.count("the harbour plan") == 1
+
+
+async def test_a_search_shows_nothing_that_a_rule_wants_asked_about(bench) -> None:
+    for name in ("secrets/plan.txt", "secrets/open.txt", "src/a.py"):
+        bench.file(name, "the harbour plan\n")
+    rules = [
+        Rule.parse("read:secrets/**", origin="rules.toml:1", effect=Effect.ASK),
+        Rule.parse("read:secrets/open.txt", origin="rules.toml:4"),
+    ]
+    toolbox = LocalToolbox(bench.root, Policy(rules), state_folder=bench.root.parent / "state")
+    own = replace(bench, toolbox=toolbox)
+    result = await own.run("grep", pattern="harbour")
+    assert own.asked == []
+    assert result.content == (
+        "secrets/open.txt\n1: the harbour plan\nsrc/a.py\n1: the harbour plan\n"
+        "[not searched, as the user wants to be asked first (name them as path): secrets/plan.txt]"
+    )
+    for path in ("secrets", "secrets/plan.txt"):
+        own.asked.clear()
+        result = await own.run("grep", pattern="harbour", path=path)
+        assert len(own.asked) == 1 and "secrets/plan.txt\n1: the harbour plan" in result.content, path
+
+
+async def test_names_are_judged_away_from_the_loop_that_paints(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    judge, find = search_text.concern_of, find_files.marked_name
+
+    def judged(parts, *, writing: bool):
+        threads.append(threading.current_thread())
+        return judge(parts, writing=writing)
+
+    def found(name: str) -> str:
+        threads.append(threading.current_thread())
+        return find(name)
+
+    monkeypatch.setattr(search_text, "concern_of", judged)
+    monkeypatch.setattr(find_files, "marked_name", found)
+    bench.file("a.txt", "needle\n")
+    assert "needle" in (await bench.run("grep", pattern="needle", glob="*.txt")).content
+    assert (await bench.run("glob", pattern="*.txt")).content == "a.txt"
+    assert len(threads) == 2 and threading.main_thread() not in threads

@@ -38,6 +38,9 @@ class Desk:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
+    async def never(self, question):
+        raise AssertionError(question)
+
     async def gather(self, text: str, of=UNKNOWN):
         return await self.attaching.gather(text, of)
 
@@ -167,6 +170,17 @@ async def test_a_binary_file_and_an_empty_one_say_so(desk):
     assert gathered.remarks == ("a.bin: binary, 150 bytes: the model is told so and does not see it.",)
 
 
+async def test_marks_and_long_lines_are_explained_as_by_read(desk):
+    desk.file("a.txt", "one\x1b[2Jtwo\n" + "x" * 10_005 + "\n")
+    attached = (await desk.one("@a.txt")).text
+    shown = await desk.toolbox.run(
+        run_id="1", name="read", arguments={"path": "a.txt"}, emit=lambda _: None, approve=desk.never
+    )
+    assert attached == shown.content
+    assert "1\tone⟨U+001B⟩[2Jtwo" in attached and attached.endswith("edit takes it so]")
+    assert "[… 5 characters of this line left out …]" in attached
+
+
 async def test_a_large_file_is_cut_to_the_window_and_says_how_to_read_on(desk):
     desk.file("big.txt", "".join(f"{number} {'x' * 90}\n" for number in range(1, 2001)))
     small = replace(UNKNOWN, context_window=8192)
@@ -189,7 +203,7 @@ async def test_all_files_together_have_a_bound_and_what_is_left_out_is_said(desk
 
 async def test_hidden_characters_are_shown_to_the_model(desk):
     desk.file("a.txt", "a\u202eb\x1b[31m\n")
-    assert (await desk.one("@a.txt")).text == "1\ta⟨U+202E⟩b⟨U+001B⟩[31m"
+    assert (await desk.one("@a.txt")).text.startswith("1\ta⟨U+202E⟩b⟨U+001B⟩[31m\n[⟨U+…⟩ stands for")
 
 
 @pytest.mark.parametrize("trust", [Trust.FULL, Trust.NONE])
@@ -289,3 +303,11 @@ async def test_no_program_starts_in_an_untrusted_folder(tmp_path, monkeypatch):
     desk = Desk(root, tmp_path / "state", Trust.NONE)
     assert await desk.attaching.files() == ["a.py"]
     assert (await desk.one("@.")).text == "a.py"
+
+
+@pytest.mark.parametrize("lines", ["99999999999999999999", "1" * 5000 + "-2"])
+async def test_lines_that_no_file_has_are_said_and_in_few_words(desk, lines):
+    desk.file("lines.txt", "one\n")
+    gathered = await desk.gather(f"@lines.txt:{lines}")
+    assert gathered.attachments == () and len(gathered.remarks) == 1
+    assert gathered.remarks[0].startswith("There is no lines.txt:") and len(gathered.remarks[0]) < 300

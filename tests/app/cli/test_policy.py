@@ -108,3 +108,13 @@ def test_wrong_use_is_told(folder: Path, capsys: pytest.CaptureFixture[str], wor
     (folder / "broken").write_text("{")
     assert main(["policy", *words]) == 2
     assert capsys.readouterr().err.startswith("patchbay: ")
+
+
+def test_path_says_what_a_rule_that_asks_does(folder: Path, own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (own_home / ".config" / "patchbay" / "rules.toml").write_text('[[rule]]\nask = "read:secrets/**"\n')
+    found = answers(capsys, "path", "secrets/a.txt")[0]
+    assert (found["decision"], found["why"]) == (
+        "ask",
+        "a rule asks before it is read: read:secrets/** (rules.toml:1)",
+    )
+    assert answers(capsys, "path", "src/a.txt")[0]["decision"] == "allow"

@@ -159,3 +159,10 @@ async def test_ctrl_c_ends_it_and_everything_it_started(desk: Desk) -> None:
 def test_wrong_usage(desk: Desk, words: list[str]) -> None:
     desk.configure(None)
     assert desk.run(*words).returncode == 2
+
+
+def test_what_is_not_used_in_a_folder_nobody_trusts_is_said(desk: Desk) -> None:
+    desk.configure(None)
+    (desk.folder / "AGENTS.md").write_text("Be brief.\n")
+    done = desk.run("--yes", "--rounds", "0")
+    assert "   AGENTS.md is not used: nobody said that this folder is trusted (--trust)\n" in done.stderr

@@ -1,13 +1,17 @@
 """Files in the context that something else changes."""
 
 import asyncio
+import os
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from patchbay.app.engine.context_report import Part, context_report
 from patchbay.app.engine.events import Attachment, AttachmentKind, FilesWentStale
 from patchbay.app.engine.state import PromptEntry
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, tool_call
+from patchbay.tools import freshness
 from patchbay.tools.freshness import Freshness, file_seen
 from support.sessions import FakeToolbox, make_session, until
 
@@ -124,5 +128,19 @@ async def test_a_file_that_was_not_touched_is_not_read_again(tmp_path: Path, mon
     look = Freshness(tmp_path)
     known = {"a.txt": file_seen("", "a.txt", b"one").digest, "gone.txt": "", "odd\0name": ""}
     assert await look.stale(known) == ()
-    monkeypatch.setattr(Path, "read_bytes", lambda _self: b"never")
+    monkeypatch.setattr(freshness, "read_file", lambda *_: pytest.fail("read again"))
     assert await look.stale(known) == ()
+
+
+async def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    """Somebody may put one there: the next prompt must go out all the same."""
+    (tmp_path / "a.txt").write_text("one")
+    look, known = Freshness(tmp_path), {"a.txt": file_seen("r", "a.txt", b"one").digest}
+    assert await look.stale(known) == ()
+    (tmp_path / "a.txt").unlink()
+    os.mkfifo(tmp_path / "a.txt")
+    waiting = asyncio.create_task(look.stale(known))
+    done, _ = await asyncio.wait([waiting], timeout=10)
+    if not done:  # let the thread that hangs come to its end
+        os.close(os.open(tmp_path / "a.txt", os.O_WRONLY))
+    assert done and waiting.result() == ("a.txt",)
