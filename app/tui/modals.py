@@ -4,12 +4,11 @@ This is the one place that names their modules (``tests/test_imports.py`` holds 
 them, ready to be pushed.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ...providers.base import ModelInfo
-from ...providers.messages import ChatRequest
 from ...tools.base import Checkpoints
 from ..engine.session import Session
 from ..engine.state import Entry, PromptEntry, SessionState
@@ -19,6 +18,7 @@ from .sessions import Sessions
 from .transcript.palette import Signs
 
 if TYPE_CHECKING:
+    from ..engine.context_report import ContextReport
     from .widgets.context_meter import ContextScreen
     from .widgets.dropped import DroppedScreen
     from .widgets.exchange import ExchangeScreen
@@ -63,12 +63,21 @@ def rewind(checkpoints: Checkpoints, prompts: Sequence[PromptEntry]) -> "RewindS
     return RewindScreen(checkpoints, prompts, time.time())
 
 
-def context_meter(state: SessionState, request: ChatRequest, model: ModelInfo, signs: Signs) -> "ContextScreen":
-    """Where the model's window goes with the next request."""
-    from ..engine.context_report import context_report
+async def context_meter(session: Session, signs: Signs) -> "ContextScreen | None":
+    """Where the model's window goes with the next request, weighed in a thread; None without a model."""
+    report = await asyncio.to_thread(_context_report, session)
+    if report is None:
+        return None
     from .widgets.context_meter import ContextScreen
 
-    return ContextScreen(context_report(state, request, model), signs=signs)
+    return ContextScreen(report, signs=signs)
+
+
+def _context_report(session: Session) -> "ContextReport | None":
+    from ..engine.context_report import context_report
+
+    state, request = session.state, session.next_request()
+    return None if request is None or state.model is None else context_report(state, request, state.model)
 
 
 def dropped(state: SessionState, at: int, signs: Signs) -> "DroppedScreen":

@@ -19,8 +19,11 @@ class WindowScreen(AttachingScreen):
 
     def action_show_context(self) -> None:
         """Where the window goes."""
-        state, request = self._session.state, self._session.next_request()
-        if request is None or state.model is None:
+        self.run_worker(self._show_context(), group="context", exclusive=True)
+
+    async def _show_context(self) -> None:
+        meter = await modals.context_meter(self._session, self._signs)
+        if meter is None:
             self._warn("No model is selected: there is no window to fill yet.")
             return
 
@@ -35,7 +38,8 @@ class WindowScreen(AttachingScreen):
                 case _:
                     pass
 
-        self._open(modals.context_meter(state, request, state.model, self._signs), chosen)
+        if self.is_current:  # and no other screen was opened meanwhile
+            self._open(meter, chosen)
 
     def action_compact(self) -> None:
         """Let a summary stand for the older part."""

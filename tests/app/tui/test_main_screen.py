@@ -197,7 +197,10 @@ async def test_a_screen_that_is_left_gives_the_keys_back_to_the_pane_that_had_th
     async with on_screen(session) as desk:
         await desk.type("first")
         await desk.idle()
-        await desk.pilot.press("alt+1", "alt+c", "escape")
+        await desk.pilot.press("alt+1", "alt+c")
+        await desk.when(lambda: desk.app.screen is not desk.screen)
+        await desk.pilot.press("escape")
+        await desk.when(lambda: desk.app.screen is desk.screen)
         await desk.pilot.pause()
         assert desk.screen.focused.id == "chat"
 
