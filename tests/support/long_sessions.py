@@ -6,37 +6,18 @@ from pathlib import Path
 
 from patchbay.app.engine.bus import MessageBus
 from patchbay.app.engine.events import (
-    CallPriced,
-    Cost,
-    CostSource,
     ModelSelected,
-    PromptSubmitted,
-    ProviderActivity,
-    RequestStarted,
     SessionStarted,
-    ToolActivity,
-    TurnEnded,
-    TurnOutcome,
-    TurnStarted,
 )
 from patchbay.app.engine.recorder import Recorder
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.store import SessionStore
-from patchbay.providers.base import ModelInfo, ModelRef
+from patchbay.providers.base import ModelInfo
 from patchbay.providers.events import (
-    ResponseEnd,
-    ResponseStart,
-    StopReason,
-    TextDelta,
-    TextEnd,
-    TextStart,
-    ToolCallEnd,
-    ToolCallStart,
     Usage,
 )
-from patchbay.tools.events import Outcome, ToolOutputDelta, ToolRunFinished, ToolRunStarted
+from support.past_turns import REF, publish_turn
 
-REF = ModelRef(provider="shop", model="fast-1")
 LONG_ID = "session-long"
 ANSWER = """Here is what I found in the **second** file:
 
@@ -78,45 +59,17 @@ class LongSession:
 
     def turn(self, number: int, *, output: int) -> None:
         """A prompt, and an answer with a tool run."""
-        turn, request = f"turn-{number}", f"req-{number}"
-        self.bus.publish(PromptSubmitted(prompt_id=f"prompt-{number}", text=f"Question {number} about the harbour"))
-        self.bus.publish(TurnStarted(turn_id=turn))
-        self.bus.publish(
-            RequestStarted(turn_id=turn, request_id=request, ref=REF, dialect="openai_chat", estimated_input_tokens=9)
+        publish_turn(
+            self.bus,
+            str(number),
+            prompt=f"Question {number} about the harbour",
+            text=ANSWER,
+            command=f"make {number}",
+            result=self.lines(output // 2),
+            live=True,
+            cost=Decimal("0.0007"),
+            usage=Usage(input_tokens=9, output_tokens=40),
         )
-        for event in (
-            ResponseStart(response_id=request, model="fast-1"),
-            TextStart(index=0),
-            TextDelta(index=0, text=ANSWER[:80]),
-            TextDelta(index=0, text=ANSWER[80:]),
-            TextEnd(index=0),
-            ToolCallStart(index=1, call_id=f"call-{number}", name="bash"),
-            ToolCallEnd(index=1, call_id=f"call-{number}", name="bash", arguments={"command": f"make {number}"}),
-            ResponseEnd(stop_reason=StopReason.TOOL_CALLS),
-        ):
-            self.bus.publish(ProviderActivity(turn_id=turn, request_id=request, event=event))
-        self.bus.publish(
-            CallPriced(
-                turn_id=turn,
-                request_id=request,
-                ref=REF,
-                usage=Usage(input_tokens=9, output_tokens=40),
-                cost=Cost(amount=Decimal("0.0007"), source=CostSource.COMPUTED),
-                price=None,
-                duration_s=0.5,
-                first_token_s=0.1,
-            )
-        )
-        run_id = f"{request}.1"
-        text = self.lines(output // 2)
-        for tool_event in (
-            ToolRunStarted(run_id=run_id, name="bash", title=f"make {number}"),
-            ToolOutputDelta(run_id=run_id, text=text[: len(text) // 2]),
-            ToolOutputDelta(run_id=run_id, text=text[len(text) // 2 :]),
-            ToolRunFinished(run_id=run_id, outcome=Outcome.OK, content=text, summary="exit 0", duration_s=0.1),
-        ):
-            self.bus.publish(ToolActivity(turn_id=turn, request_id=request, part_index=1, event=tool_event))
-        self.bus.publish(TurnEnded(turn_id=turn, outcome=TurnOutcome.DONE))
 
 
 def write_long_session(

@@ -18,6 +18,7 @@ from patchbay.providers.events import ErrorKind, ResponseStart, StopReason, Text
 from patchbay.providers.redact import remember_secret
 from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, tool_call, usage
 from patchbay.tools.events import Decision
+from support.past_turns import publish_turn
 from support.screens import on_screen
 from support.sessions import FakeToolbox, make_session, model, question
 
@@ -339,11 +340,9 @@ async def test_keys_can_be_given_to_other_actions():
 
 
 async def test_two_thousand_messages_take_few_widgets():
-    rounds = [answer(text(f"answer {number}"), end()) for number in range(1000)]
-    session, _ = make_session(ScriptedProvider("fake", rounds))
+    session, _ = make_session(ScriptedProvider("fake", []))
     for number in range(1000):
-        session.submit(f"prompt {number}")
-        await session.wait_idle()
+        publish_turn(session.bus, str(number), prompt=f"prompt {number}", text=f"answer {number}")
     async with on_screen(session) as desk:
         await desk.pilot.pause()
         asked = [entry for entry in session.state.transcript if isinstance(entry, PromptEntry | AnswerEntry)]
