@@ -15,11 +15,12 @@ from ..engine.database import DatabaseError
 from ..paths import find_paths
 from ..settings import Settings, SettingsError
 from .arguments import ExitCode
-from .compose import Runtime, Wish, open_runtime
+from .compose import Wish, open_runtime
 from .headless import run_prompt
 from .prepared import Prepared, prepare
 from .progress import Progress
 from .run import final_line
+from .runtime import Runtime
 from .sessions import folder_of
 
 MAKE_RUN = "PATCHBAY_MAKE_RUN"

@@ -14,12 +14,13 @@ from ..engine.database import DatabaseError
 from ..engine.events import NOT_JOURNALLED, Stamped
 from ..settings import SettingsError
 from .arguments import ExitCode
-from .compose import Runtime, Wish, open_runtime
+from .compose import Wish, open_runtime
 from .headless import configuration_error, run_prompt, to_json
 from .instructing import tell_withheld
 from .prepared import prepare
 from .progress import Progress
 from .report import RunReport
+from .runtime import Runtime
 
 if TYPE_CHECKING:
     from ..engine.session import Session

@@ -17,8 +17,9 @@ from ..tui.app import PatchbayApp
 from ..tui.control import Ending, Leaving, Preferences
 from ..tui.sessions import OpenSession
 from .arguments import ExitCode
-from .compose import Runtime, Wish, open_runtime
+from .compose import Wish, open_runtime
 from .prepared import Prepared
+from .runtime import Runtime
 
 _STARTED_S = 2.0
 """After this time garbage is looked for (again): the first frame is painted long before."""

@@ -16,11 +16,12 @@ from ..settings import Settings, SettingsError
 from ..trust import FolderTrust
 from .arguments import ExitCode
 from .checking import verify_rules
-from .compose import Runtime, Wish, open_runtime
+from .compose import Wish, open_runtime
 from .headless import run_checks, to_json
 from .instructing import tell_withheld
 from .prepared import prepare
 from .progress import Progress
+from .runtime import Runtime
 
 _CODES = {
     VerifyOutcome.GREEN: 0,

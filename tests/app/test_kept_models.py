@@ -4,7 +4,8 @@ from pathlib import Path
 
 from patchbay.app.kept_models import KeptModels
 from patchbay.providers.base import ModelRef
-from support.journals import REF, written_session
+from support.journals import written_session
+from support.past_turns import REF
 
 ONE, TWO = ModelRef(provider="a", model="x/y:1"), ModelRef(provider="b", model="z")
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from patchbay.app.cli.compose import Runtime, Wish, open_runtime
+from patchbay.app.cli.compose import Wish, open_runtime
+from patchbay.app.cli.runtime import Runtime
 from patchbay.app.engine.state import Phase
 from patchbay.app.settings import load_settings
 from patchbay.app.tui.app import PatchbayApp

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from patchbay.app.cli.compose import Runtime, Wish, open_runtime
+from patchbay.app.cli.compose import Wish, open_runtime
+from patchbay.app.cli.runtime import Runtime
 from patchbay.app.engine.events import CallPriced
 from patchbay.app.engine.state import AnswerEntry
 from patchbay.app.settings import load_settings

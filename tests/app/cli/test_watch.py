@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from patchbay.app.cli.compose import Runtime, Wish, open_runtime
+from patchbay.app.cli.compose import Wish, open_runtime
+from patchbay.app.cli.runtime import Runtime
 from patchbay.app.cli.watch import (
     AWAY_PAUSE_S,
     JITTER,

@@ -7,7 +7,8 @@ from pathlib import Path
 from patchbay.app.engine.budget_events import SpendingRead
 from patchbay.app.engine.database import connect
 from patchbay.app.engine.spent import model_record, spent_elsewhere
-from support.journals import REF, written_session
+from support.journals import written_session
+from support.past_turns import REF
 
 NOON = datetime(2026, 3, 2, 12, 0)
 

@@ -24,7 +24,8 @@ from patchbay.app.engine.statistics import Days, days_of, statistics
 from patchbay.app.engine.store import SessionStore
 from patchbay.providers.events import ResponseEnd, StopReason, ToolCallEnd, Usage
 from patchbay.tools.events import ApprovalResolved, Decision, Outcome
-from support.journals import REF, written_session
+from support.journals import written_session
+from support.past_turns import REF
 from support.sessions import finished, question
 
 
