@@ -10,7 +10,7 @@ from ..engine.budget import LedgerUnreadable, ReadSpending
 from ..engine.budget_events import BudgetRules, BudgetScope, BudgetSet, SpendingRead
 from ..engine.session import Session
 from ..engine.spent import spent_elsewhere
-from ..settings import BudgetTable
+from ..setting_tables import BudgetTable
 
 
 def set_budgets(session: Session, table: BudgetTable, *, max_cost: Decimal | None = None) -> None:

@@ -9,7 +9,7 @@ from patchbay.app.cli.budgets import set_budgets, spending_of_others
 from patchbay.app.engine.budget import LedgerUnreadable, spent
 from patchbay.app.engine.budget_events import BudgetRules, BudgetScope, BudgetSet, UnknownPrice
 from patchbay.app.engine.events import NoticeLevel, NoticePosted, TurnOutcome
-from patchbay.app.settings import BudgetTable
+from patchbay.app.setting_tables import BudgetTable
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text
 from support.journals import written_session
 from support.sessions import make_session
