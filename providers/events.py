@@ -67,6 +67,11 @@ class Usage:
     reported_cost: Decimal | None = None
     """What the provider itself says the call cost, in USD."""
 
+    @property
+    def prompt_tokens(self) -> int:
+        """All that was sent, from a cache or not; what was not counted is 0."""
+        return (self.input_tokens or 0) + (self.cache_read_tokens or 0) + (self.cache_write_tokens or 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidArguments:

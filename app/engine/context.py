@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ...providers.base import ModelInfo, ModelRef
-from .forecast import counted_by_server, prompt_tokens
+from .forecast import counted_by_server
 from .state import AnswerEntry, Entry, SessionState
 
 DEFAULT_COMPACT_AT = 0.85
@@ -88,7 +88,7 @@ def _counts(state: SessionState, ref: ModelRef) -> Iterator[tuple[int, int]]:
     """Weight and the server's count of earlier requests, newest first."""
     for entry in reversed(state.transcript):
         if isinstance(entry, AnswerEntry) and entry.ref == ref and entry.weight and counted_by_server(entry):
-            yield entry.weight, prompt_tokens(entry.usage)
+            yield entry.weight, entry.usage.prompt_tokens
 
 
 def _between(value: float, bounds: tuple[float, float]) -> float:

@@ -112,7 +112,7 @@ def _prompt(counted: AnswerEntry | None, estimated: int, *, own: bool) -> tuple[
     """Expected and most tokens of the prompt."""
     if counted is None or not _weight(counted):
         return estimated, ceil(estimated * _UNCOUNTED_MARGIN)
-    total, then = prompt_tokens(counted.usage), _weight(counted)
+    total, then = counted.usage.prompt_tokens, _weight(counted)
     low, high = _RATES
     rate = min(max(total / then, low), high)
     new = estimated - then
@@ -142,7 +142,7 @@ def _cached(state: SessionState, counted: AnswerEntry, now: float) -> tuple[int,
     read, wrote = usage.cache_read_tokens or 0, usage.cache_write_tokens or 0
     if wrote:
         return read + wrote, read + wrote
-    whole = prompt_tokens(usage) * 95 // 100
+    whole = usage.prompt_tokens * 95 // 100
     if read:
         return whole, whole
     requests = sum(1 for entry in islice(_counted(state), RECENT) if entry.ref == counted.ref)
@@ -194,14 +194,9 @@ def _weight(entry: AnswerEntry) -> int:
     return entry.weight or entry.estimated_input_tokens
 
 
-def prompt_tokens(usage: Usage) -> int:
-    """Tokens of the whole prompt, as the server counted them."""
-    return (usage.input_tokens or 0) + (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
-
-
 def counted_by_server(entry: AnswerEntry) -> bool:
     """Whether its server said how many tokens the prompt had: what was estimated afterwards teaches nothing."""
-    return entry.usage.input_tokens is not None and prompt_tokens(entry.usage) > 0 and not entry.usage_estimated
+    return entry.usage.input_tokens is not None and entry.usage.prompt_tokens > 0 and not entry.usage_estimated
 
 
 def _last_counted(state: SessionState, ref: ModelRef) -> AnswerEntry | None:

@@ -198,5 +198,4 @@ def context_after(answer: AnswerEntry) -> tuple[int | None, bool]:
         if answer.error is not None and not answer.parts:
             return None, False
         return answer.estimated_input_tokens + estimate_tokens(answer.output_chars), True
-    sent = (usage.input_tokens or 0) + (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
-    return sent + (usage.output_tokens or 0), False
+    return usage.prompt_tokens + (usage.output_tokens or 0), False

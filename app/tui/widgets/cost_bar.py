@@ -176,7 +176,7 @@ def _context(state: SessionState, live: Usage, signs: Signs, *, gauge: bool) -> 
     """How much of the model's window is in use."""
     used, estimated = state.context_tokens, state.context_estimated
     if state.answer is not None:
-        sent = (live.input_tokens or 0) + (live.cache_read_tokens or 0) + (live.cache_write_tokens or 0)
+        sent = live.prompt_tokens
         used, estimated = max(used or 0, sent + (live.output_tokens or 0)), True
     size = None if state.model is None else state.model.context_window
     if used is None or not size:
