@@ -29,21 +29,27 @@ _TITLE_CHARACTERS = 50
 
 
 def compact_command(
-    connection: sqlite3.Connection, paths: Paths, chosen: list[SessionRow] | None, *, after_days: int, dry_run: bool
+    connection: sqlite3.Connection,
+    paths: Paths,
+    chosen: list[SessionRow] | None,
+    *,
+    after_days: int | None,
+    dry_run: bool,
 ) -> int:
-    """Compact the chosen sessions, or all that are idle for so many days, and say what that gave.
+    """Compact the chosen sessions, or all that are idle for so many days (None: never), and say what that gave.
 
     Raises ``sqlite3.Error`` when the disk refuses and ``SettingsError`` when another process compacts; what was done
     until then stays.
     """
-    if chosen is None and not after_days:
+    if chosen is None and after_days is None:
         sys.stderr.write(
             "Compaction is off ([sessions] compact_after_days = 0). Name sessions, or give --after-days.\n"
         )
         return ExitCode.OK
-    rows = _idle(connection, after_days) if chosen is None else chosen
+    rows = _idle(connection, after_days or 0) if chosen is None else chosen
     if not rows:
-        sys.stderr.write(f"Nothing to compact: no session is idle for {after_days} days and not compact already.\n")
+        whose = f"all sessions that are idle for {after_days} days" if after_days else "all sessions"
+        sys.stderr.write(f"Nothing to compact: {whose} are compact already.\n")
     if dry_run:
         for row in rows:
             would = foreseen(connection, row.session_id)

@@ -163,7 +163,7 @@ def _prune(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
 def _compact(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     """Compact the sessions that are named, or all that are idle long enough."""
     chosen = [the_session(connection, given) for given in options.sessions] or None
-    days = _retention().compact_after_days if options.after_days is None else options.after_days
+    days = (_retention().compact_after_days or None) if options.after_days is None else options.after_days
     return compact_command(connection, find_paths(os.environ), chosen, after_days=days, dry_run=options.dry_run)
 
 
@@ -328,7 +328,9 @@ def _parser() -> argparse.ArgumentParser:
     compacting = add("compact", "make sessions smaller on disk; nothing of them changes", _compact)
     compacting.add_argument("sessions", nargs="*", metavar="ID", help="these; none: all that are idle long enough")
     compacting.add_argument("--dry-run", action="store_true", help="only say what it would give")
-    compacting.add_argument("--after-days", type=_whole, metavar="N", help="days after the last prompt; 0 for none")
+    compacting.add_argument(
+        "--after-days", type=_whole, metavar="N", help="days after the last prompt; 0: all that are not open"
+    )
     forking = add("fork", "copy a session, whole or up to a prompt", _fork)
     forking.add_argument("session", metavar="ID")
     forking.add_argument("--before", type=int, metavar="N", help="leave out prompt number N and all that follows")

@@ -114,7 +114,7 @@ def test_only_what_is_idle_long_enough_is_compacted(database, capsys, own_home):
     written_session(database, "session-new", prompts=9, started=time.time() - 5 * 86_400)
     assert "session-new" not in run(capsys, "compact")[1]
     assert packed(database) == {"session-old"}
-    assert "no session is idle for 7 days" in run(capsys, "compact")[2]
+    assert "all sessions that are idle for 7 days are compact already" in run(capsys, "compact")[2]
     config = own_home / ".config/patchbay/config.toml"
     config.parent.mkdir(parents=True)
     config.write_text("[sessions]\ncompact_after_days = 0\n")
@@ -123,6 +123,10 @@ def test_only_what_is_idle_long_enough_is_compacted(database, capsys, own_home):
     assert "Would compact session-new" in run(capsys, "compact", "--dry-run")[1]
     assert "session-new" not in run(capsys, "compact", "--after-days", "6")[1]
     assert "Compacted session-new" in run(capsys, "compact", "new")[1]
+    config.write_text("[sessions]\ncompact_after_days = 0\n")
+    written_session(database, "session-now", prompts=9, started=time.time() - 60)
+    assert "Compacted session-now" in run(capsys, "compact", "--after-days", "0")[1]
+    assert "all sessions are compact already" in run(capsys, "compact", "--after-days", "0")[2]
     assert run(capsys, "compact", "--after-days", "-1")[0] == 2
     assert run(capsys, "compact", "nobody")[0] == 2
 
