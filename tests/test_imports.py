@@ -141,7 +141,7 @@ async def test_the_first_frame_needs_nothing_that_a_key_opens(tmp_path: Path) ->
         await until(lambda: file.exists() and file.read_text().endswith(" all"))
     names = set(file.read_text().split())
     assert "patchbay.app.tui.main_screen" in names
-    assert names.isdisjoint(OPENED_BY_A_KEY | FOR_AN_EARLIER_SESSION)
+    assert names & (OPENED_BY_A_KEY | FOR_AN_EARLIER_SESSION) == set()
 
 
 def test_the_modules_that_a_key_opens_are_there(repository: Path) -> None:

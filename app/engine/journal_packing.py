@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from .fault_points import reached
 from .pack_plan import LONG_CHARS, Step, plan
 from .packed_rows import PACKED_TYPES, JournalRow, journal_rows
-from .snapshots import format_number
 
 STEP_CHARS = 100_000
 """Characters of rows that are packed in one transaction: more hardly gains, and others wait for the lock."""
@@ -110,12 +109,18 @@ def _kept(connection: sqlite3.Connection, session_id: str) -> list[tuple[str, in
     return [(str(name), int(size)) for name, size in rows]
 
 
+def _format_number() -> int:
+    from .snapshots import format_number  # what reads snapshots is loaded to pack, not to start
+
+    return format_number()
+
+
 def _stale_bytes(connection: sqlite3.Connection, session_id: str) -> int:
     """Bytes of a snapshot that another version made, with its texts; 0 without one."""
     row = connection.execute(
         "SELECT length(body) + coalesce((SELECT sum(length(body)) FROM kept_texts WHERE session_id = ?1), 0)"
         " FROM snapshots WHERE session_id = ?1 AND format != ?2",
-        (session_id, format_number()),
+        (session_id, _format_number()),
     ).fetchone()
     return 0 if row is None else int(row[0])
 
@@ -128,9 +133,9 @@ def _drop_stale(connection: sqlite3.Connection, session_id: str) -> None:
         connection.execute(
             "DELETE FROM kept_texts WHERE session_id = ?1"
             " AND EXISTS (SELECT 1 FROM snapshots WHERE session_id = ?1 AND format != ?2)",
-            (session_id, format_number()),
+            (session_id, _format_number()),
         )
-        connection.execute("DELETE FROM snapshots WHERE session_id = ? AND format != ?", (session_id, format_number()))
+        connection.execute("DELETE FROM snapshots WHERE session_id = ? AND format != ?", (session_id, _format_number()))
         reached("pack.snapshot")
 
 

@@ -9,11 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from threading import Lock
 
+from .packed_rows import LOST
 from .state import StreamText, ToolRun
 
 REMEMBERED_CHARS = 4_000_000
 """Characters of texts that were read last and stay in memory: about what a model's window holds."""
-LOST = "[This text can no longer be read: the session database was moved, or is damaged.]"
 
 
 class Shelf:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from .codec import journal_text
-from .kept_text import LOST
 
 PACKED_TYPES = ("ProviderActivity", "ToolActivity", "FilesRestored")
 """Events that may be packed. No query of ours may look for them in ``events``: they may not be there."""
+LOST = "[This text can no longer be read: the session database was moved, or is damaged.]"
 END = 1 << 62
 _LEVEL = 9
 _REMEMBERED_CHARS = 2_000_000

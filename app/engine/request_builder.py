@@ -1,5 +1,6 @@
 """Builds the next request of a session: history, rules, instructions, tools, and the limit of the answer."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,9 @@ from .slimming import offered, rules_for
 from .state import SessionState
 from .system_prompt import RULES, mode_note, surroundings
 from .token_estimate import request_weight
+
+LONG_ENTRIES = 200
+"""A transcript of so many entries is built within some milliseconds, even when none of it was weighed before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,12 @@ class RequestBuilder:
         """The next request as that model would get it; ``dialect`` is that of its provider, empty for the selected."""
         state = self._bus.store.state
         return self.of(replace(state, dialect=dialect) if dialect not in ("", state.dialect) else state, model)
+
+    async def weighed(self, model: ModelInfo) -> None:
+        """Build the next request, of a long conversation in a thread: a screen cannot wait for that."""
+        state = self._bus.store.state
+        if len(state.transcript) > LONG_ENTRIES:
+            await asyncio.to_thread(self.of, state, model)
 
     def of(self, state: SessionState, model: ModelInfo) -> BuiltRequest:
         """The next request of a state. Window, budget and sending ask one after the other: it is built once."""

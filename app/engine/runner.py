@@ -201,8 +201,7 @@ class TurnRunner:
         """
         while True:
             await self._look_at_spending()
-            # What a long conversation says is weighed once, and that takes longer than a screen can wait.
-            await asyncio.to_thread(self.requests.of, self._state, model)
+            await self.requests.weighed(model)
             refused = await self._room.before_request(turn_id, model)
             if not refused:
                 await self._admit(model)

@@ -125,7 +125,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="session.take_back", title="Take back prompts that wait", keys=("alt+u",), slash="unqueue"),
     Action(
         id="session.paste_image",
-        title="Image from the clipboard (Ctrl+V too)",
+        title="Paste an image",
         keys=("alt+i",),
         slash="paste",
         argument="[words]",

@@ -1,7 +1,7 @@
 """Images from the clipboard: read in a thread, then named in the prompt, where they can be seen and deleted."""
 
 from collections.abc import Iterable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 
@@ -11,7 +11,9 @@ from .control import Preferences
 from .pasting import Pasted, PasteError, Pasting
 from .restoring_screen import RestoringScreen
 from .widgets.prompt import Prompt
-from .widgets.rewind import RewindChoice
+
+if TYPE_CHECKING:
+    from .widgets.rewind import RewindChoice
 
 _SHOWN_S = 10.0
 
@@ -71,7 +73,7 @@ class PastingScreen(RestoringScreen):
         except Exception as error:  # a fault in it must not keep the prompt waiting
             raise PasteError(f"The clipboard was not read: {type(error).__name__}: {error}") from error
 
-    async def _rewind(self, choice: RewindChoice) -> None:
+    async def _rewind(self, choice: "RewindChoice") -> None:
         prompts = (entry for entry in self._session.state.transcript if isinstance(entry, PromptEntry))
         rewound = next((entry for entry in prompts if entry.prompt_id == choice.prompt_id), None)
         self._keep_images(() if rewound is None else rewound.attachments)

@@ -263,6 +263,6 @@ async def test_a_prompt_that_is_rewound_to_brings_its_image_along():
         await desk.idle()
         prompt = next(entry for entry in session.state.transcript if isinstance(entry, PromptEntry))
         choice = RewindChoice(prompt_id=prompt.prompt_id, text=prompt.text, files=False, conversation=True)
-        desk.screen._chosen(choice)
+        desk.screen._go_back(choice)
         await desk.when(lambda: clipboard.kept == [image])
         await desk.when(lambda: prompt_of(desk).text == f"what is {MENTION}?")
