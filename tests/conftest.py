@@ -30,6 +30,11 @@ def _is_personal(name: str) -> bool:
     return upper in DROPPED or upper.startswith(DROPPED_PREFIXES) or upper.endswith(DROPPED_SUFFIXES)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: at the end no worker waits for another."""
+    items.sort(key=lambda item: "soak" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home folder; nothing of the person who runs the tests is read or written."""
