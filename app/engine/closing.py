@@ -13,7 +13,7 @@ NOT_BEGUN = "Not run: Patchbay ended before its turn came."
 def closing_events(
     state: SessionState, turn_id: str, end: TerminalEvent, outcome: Outcome, content: str
 ) -> list[ProviderActivity | ToolActivity]:
-    """Events that end whatever is open in ``state``: a response with ``end``, runs with ``outcome``."""
+    """Events that end whatever is open in ``state``: a response with ``end``, runs and calls with ``outcome``."""
     events: list[ProviderActivity | ToolActivity] = []
     if state.answer is not None:
         events.append(ProviderActivity(turn_id=turn_id, request_id=state.answer.request_id, event=end))
@@ -22,6 +22,7 @@ def closing_events(
         events.append(
             ToolActivity(turn_id=turn_id, request_id=run.request_id, part_index=run.part_index, event=finished)
         )
+    events += [_never_run(answer, call, outcome, content) for answer, call in _not_begun(state, turn_id)]
     return events
 
 
@@ -43,24 +44,28 @@ def dead_tools(state: SessionState) -> list[ToolActivity]:
     """
     turn = state.turn_id or ""
     events = [_ended(run, turn, WAITED if run.waiting else MAY_HAVE_RUN) for run in state.active_runs]
-    answer = next((entry for entry in reversed(state.transcript) if isinstance(entry, AnswerEntry)), None)
-    if answer is None or answer.turn_id != state.turn_id or state.answer is not None:
-        return events
-    if answer.error is not None or answer.stop_reason is StopReason.CANCELLED:
-        return events  # calls of an answer that broke off are never run
-    known = {run.run_id for run in (*state.runs, *state.active_runs)}
-    calls = [part for part in answer.parts if isinstance(part, ToolCallPart) and part.arguments is not None]
     content = NOT_BEGUN if state.active_runs else MAY_HAVE_RUN
-    for call in calls:
-        if call.run_id not in known:
-            finished = not_finished(call.run_id, Outcome.INTERRUPTED, content)
-            events.append(
-                ToolActivity(
-                    turn_id=answer.turn_id, request_id=answer.request_id, part_index=call.index, event=finished
-                )
-            )
-            content = NOT_BEGUN
+    for answer, call in _not_begun(state, state.turn_id):
+        events.append(_never_run(answer, call, Outcome.INTERRUPTED, content))
+        content = NOT_BEGUN
     return events
+
+
+def _not_begun(state: SessionState, turn_id: str | None) -> list[tuple[AnswerEntry, ToolCallPart]]:
+    """The whole calls of a turn's newest answer that have no run. Those of an answer that broke off are never run."""
+    answer = next((entry for entry in reversed(state.transcript) if isinstance(entry, AnswerEntry)), None)
+    if answer is None or answer.turn_id != turn_id or state.answer is not None:
+        return []
+    if answer.error is not None or answer.stop_reason is StopReason.CANCELLED:
+        return []
+    known = {run.run_id for run in (*state.runs, *state.active_runs)}
+    calls = (part for part in answer.parts if isinstance(part, ToolCallPart) and part.arguments is not None)
+    return [(answer, call) for call in calls if call.run_id not in known]
+
+
+def _never_run(answer: AnswerEntry, call: ToolCallPart, outcome: Outcome, content: str) -> ToolActivity:
+    finished = not_finished(call.run_id, outcome, content)
+    return ToolActivity(turn_id=answer.turn_id, request_id=answer.request_id, part_index=call.index, event=finished)
 
 
 def _ended(run: ToolRun, turn_id: str, content: str) -> ToolActivity:

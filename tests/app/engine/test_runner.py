@@ -328,3 +328,25 @@ async def test_closing_sends_no_queued_prompt_and_keeps_it():
     assert not session.busy
     assert len(provider.requests) == 1
     assert [entry.text for entry in session.state.queued] == ["later"]
+
+
+async def test_cancelled_before_its_calls_are_begun_each_call_has_a_result_all_the_same():
+    gates: list[asyncio.Event] = []
+
+    async def durable():
+        if session.state.transcript and getattr(session.state.transcript[-1], "stop_reason", None) is not None:
+            gates.append(asyncio.Event())
+            await gates[-1].wait()
+
+    calls = (tool_call("a", "read", {}), tool_call("b", "read", {}))
+    toolbox = FakeToolbox(read=None)
+    provider = ScriptedProvider("fake", [answer(*calls, end())])
+    session, _ = make_session(provider, toolbox=toolbox, durable=durable)
+    session.submit("go")
+    await until(lambda: gates != [])  # the answer is being written; nothing runs before it is
+    session.cancel()
+    await until(lambda: not session.busy)
+    assert toolbox.ran == []
+    assert [run.outcome for run in session.state.runs] == [Outcome.CANCELLED] * 2
+    kinds = [type(message).__name__ for message in history(session.state)]
+    assert kinds == ["UserMessage", "AssistantMessage", "ToolResultMessage", "ToolResultMessage"]
