@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..tools.ignores import IgnoreFile, ignored
+from ..tools.project_files import ignore_file
 from ..tools.safe_text import safe_line
 from .engine.folder_instructions import Nested
 from .folder_config import INSTRUCTIONS
 from .instructions import READ_BYTES, FoundInstructions, bounded
 from .plain_file import read_plain_file
 from .trust import FolderTrust
-
-_IGNORES_BYTES = 1_000_000
 
 
 class NestedInstructions:
@@ -78,12 +77,9 @@ class NestedInstructions:
         files: list[tuple[str, IgnoreFile]] = []
         above = [each for each in reversed(place.parents) if each.is_relative_to(self._folder)]
         for each in above:
-            try:
-                text = read_plain_file(each / ".gitignore", _IGNORES_BYTES, follow=False).decode("utf-8", "replace")
-            except OSError:
-                continue
-            prefix = "" if each == self._folder else f"{each.relative_to(self._folder).as_posix()}/"
-            files.append((prefix, IgnoreFile(text)))
+            if (patterns := _patterns(each)) is not None:
+                prefix = "" if each == self._folder else f"{each.relative_to(self._folder).as_posix()}/"
+                files.append((prefix, patterns))
         return ignored(place.relative_to(self._folder).as_posix(), files, folder=True)
 
     def _of_place(self, place: Path) -> Iterator[Path]:
@@ -95,3 +91,15 @@ class NestedInstructions:
         if not real.is_relative_to(self._folder):
             raise OSError(0, "is a link out of the folder")
         return read_plain_file(real, READ_BYTES, follow=False)
+
+
+def _patterns(folder: Path) -> IgnoreFile | None:
+    """What a folder's ``.gitignore`` says; None when it says nothing."""
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        return ignore_file(opened, ".gitignore")
+    finally:
+        os.close(opened)

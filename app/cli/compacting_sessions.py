@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 
 from ...tools.safe_text import safe_line
 from ..engine.archive import SessionRow, find_session
+from ..engine.database import attach
 from ..engine.free_pages import FileSize, file_size, settle, shorten, why_not_anew, write_anew
 from ..engine.journal_packing import PackingError, foreseen, idle_sessions, pack_session, session_bytes
 from ..engine.session_lock import SessionLock, held_sessions
@@ -17,8 +18,8 @@ from ..log_file import note
 from ..paths import Paths
 from ..settings import SettingsError
 from .arguments import ExitCode
+from .retention import DAY_S
 
-DAY_S = 86_400.0
 BEGINS_AFTER_S = 3.0
 """In the background nothing is done before the screen had so much time for itself."""
 REST = 4
@@ -168,8 +169,7 @@ class BackgroundCompaction:
                 note("sessions not compacted", {"error": str(error)}, logging.WARNING)
 
     def _compact(self) -> None:
-        uri = f"{self._paths.database.absolute().as_uri()}?mode=rw"
-        connection = sqlite3.connect(uri, uri=True, timeout=1.0, check_same_thread=False)
+        connection = attach(self._paths.database, write=True, wait_s=1.0)
         self._connection = connection
         try:
             rows = 0
