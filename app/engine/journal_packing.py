@@ -45,7 +45,6 @@ class Foreseen:
 
     before: int
     after: int
-    rows: int
 
 
 def idle_sessions(connection: sqlite3.Connection, *, before: float) -> list[str]:
@@ -63,14 +62,12 @@ def foreseen(connection: sqlite3.Connection, session_id: str) -> Foreseen:
     """What packing would do. Changes nothing. Raises ``sqlite3.Error``."""
     known = names = _names(connection, session_id)
     before = after = session_bytes(connection, session_id)
-    count = 0
     for rows in _portions(connection, session_id, after=0):
         step = plan(rows, names)
         names |= step.names
         after += step.bytes_after - step.bytes_before
-        count += len(rows)
     after -= sum(size for name, size in _kept(connection, session_id) if name in names - known)
-    return Foreseen(before=before, after=after - _stale_bytes(connection, session_id), rows=count)
+    return Foreseen(before=before, after=after - _stale_bytes(connection, session_id))
 
 
 def pack_session(connection: sqlite3.Connection, session_id: str, *, may_go_on: Callable[[], bool]) -> int:
