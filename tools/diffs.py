@@ -59,11 +59,12 @@ def changed_lines(before: str, after: str) -> tuple[list[str], list[str], list[l
     This is what a hunk is, for everybody: ``unified_diff`` shows these groups in this order.
     """
     old, new = _lines(before), _lines(after)
-    changes = _changes(old, new)
+    changes = line_changes(old, new)
     return old, new, _grouped(changes) if changes else []
 
 
-def _changes(old: list[str], new: list[str]) -> list[LineChange]:
+def line_changes(old: list[str], new: list[str]) -> list[LineChange]:
+    """What differs, in order; words will do too. Bounded in time: where many differ or repeat, blocks are larger."""
     shorter = min(len(old), len(new))
     lead = next((n for n in range(shorter) if old[n] != new[n]), shorter)
     tail = next((n for n in range(shorter - lead) if old[-1 - n] != new[-1 - n]), shorter - lead)

@@ -4,17 +4,20 @@ Tolerance is for finding only. What is replaced must be unique (or every occurre
 edit leaves alone keep the bytes of the file, and a changed line gets the indentation of its place.
 """
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
+
+from .diffs import line_changes
 
 _TYPOGRAPHY = str.maketrans(
     "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u2010\u2011\u2012\u2013\u2014\u2212\u00a0\u202f\u2009\u3000",
     "''''\"\"\"------" + "    ",
 )
 _INDENT = re.compile(r"[ \t]*")
+_WORDS = re.compile(r"\w+|\W")
 _SUBSTANCE = re.compile(r"\w")
 
 LineKey = Callable[[str], str]
@@ -85,15 +88,31 @@ def _within_a_line(text: str, old: str, new: str) -> tuple[Match, ...]:
     wanted, there = old.translate(_TYPOGRAPHY), text.translate(_TYPOGRAPHY)
     if "\n" in old or not has_substance([wanted]) or (wanted == old and there == text):
         return ()
+    merge = _merging_words(old, new)
     found: list[Match] = []
-    steps = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     start = there.find(wanted)
     while start >= 0:
-        kept = text[start : start + len(old)]
-        parts = (kept[a:b] if step == "equal" else new[c:d] for step, a, b, c, d in steps)
-        found.append(Match(start=start, end=start + len(old), new="".join(parts)))
+        end = start + len(old)
+        found.append(Match(start=start, end=end, new=merge(text[start:end])))
         start = there.find(wanted, start + 1)
     return tuple(found)
+
+
+def _merging_words(old: str, new: str) -> Callable[[str], str]:
+    """The new text with the characters that the file has for the words of ``old`` that stay."""
+    old_words, new_words = _WORDS.findall(old), _WORDS.findall(new)
+    starts = [0, *accumulate(map(len, old_words))]
+    changes = line_changes(old_words, new_words)
+
+    def merged(there: str) -> str:
+        parts: list[str] = []
+        kept = 0
+        for old_first, old_last, new_first, new_last in changes:
+            parts += [there[starts[kept] : starts[old_first]], *new_words[new_first:new_last]]
+            kept = old_last
+        return "".join(parts) + there[starts[kept] :]
+
+    return merged
 
 
 def _without_blank_ends(old: str, new: str) -> tuple[str, str] | None:
@@ -136,33 +155,40 @@ def _by_lines(text: str, old: str, new: str, key: LineKey) -> tuple[Match, ...]:
     starts = [0]
     for line in lines:
         starts.append(starts[-1] + len(line) + 1)
-    matches: list[Match] = []
     size = len(wanted)
-    for index in range(len(keys) - size + 1):
-        if keys[index] == wanted[0] and keys[index : index + size] == wanted:
-            replacement, end = new, starts[index + size] - 1
-            if whole and new.endswith("\n"):
-                replacement = new[:-1]
-            elif whole:
-                end = min(end + 1, len(text))
-            merged = _merged(old_lines, replacement.split("\n"), lines[index : index + size])
-            matches.append(Match(start=starts[index], end=end, new=merged))
-    return tuple(matches)
+    found = [at for at in range(len(keys) - size + 1) if keys[at] == wanted[0] and keys[at : at + size] == wanted]
+    if not found:
+        return ()
+    ended = whole and new.endswith("\n")
+    merge = _merging(old_lines, (new[:-1] if ended else new).split("\n"))
+    over = 0 if whole and not ended else 1  # with the line end goes the line
+    return tuple(
+        Match(
+            start=starts[at],
+            end=min(starts[at + size] - over, len(text)),
+            new=merge(lines[at : at + size]),
+        )
+        for at in found
+    )
 
 
-def _merged(old: list[str], new: list[str], there: list[str]) -> str:
-    """The new lines as they belong in the file: unchanged ones with its bytes, the others indented like it."""
+def _merging(old: list[str], new: list[str]) -> Callable[[list[str]], str]:
+    """How the new lines belong in the file: unchanged ones with its bytes, the others indented like it."""
     if new == [""]:
-        return ""
-    indent = indentation(old, there)
-    merged: list[str] = []
-    steps = difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    for step, old_first, old_last, new_first, new_last in steps:
-        if step == "equal":
-            merged += there[old_first:old_last]
-        else:
-            merged += [indent(line) for line in new[new_first:new_last]]
-    return "\n".join(merged)
+        return lambda there: ""
+    changes = line_changes(old, new)  # once: places may be many
+
+    def merged(there: list[str]) -> str:
+        indent = indentation(old, there)
+        lines: list[str] = []
+        kept = 0
+        for old_first, old_last, new_first, new_last in changes:
+            lines += there[kept:old_first]
+            lines += [indent(line) for line in new[new_first:new_last]]
+            kept = old_last
+        return "\n".join(lines + there[kept:])
+
+    return merged
 
 
 def indentation(old: list[str], there: list[str]) -> Callable[[str], str]:

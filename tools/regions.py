@@ -84,7 +84,25 @@ def _likeness(window: str, target: str) -> float:
     """Letter by letter for short texts, word by word for longer ones, where letters would take too long."""
     if len(window) + len(target) < 800:
         return difflib.SequenceMatcher(None, window, target, autojunk=False).ratio()
-    return difflib.SequenceMatcher(None, _WORD.findall(window), _WORD.findall(target), autojunk=False).ratio()
+    one, other = _WORD.findall(window), _WORD.findall(target)
+    return 2 * _common_words(one, other) / max(len(one) + len(other), 1)
+
+
+def _common_words(one: list[str], other: list[str]) -> int:
+    """How many words a longest common subsequence has. Where words repeat, difflib takes cubic time.
+
+    Bit-parallel, a row of the table in one integer: H. Hyyrö, "Bit-Parallel LCS-length Computation Revisited"
+    (AWOCA 2004), section 3.
+    """
+    places: dict[str, int] = {}
+    for at, word in enumerate(one):
+        places[word] = places.get(word, 0) | 1 << at
+    every = (1 << len(one)) - 1
+    row = every
+    for word in other:
+        taken = row & places.get(word, 0)
+        row = ((row + taken) | (row - taken)) & every
+    return len(one) - row.bit_count()
 
 
 def _starts_by_letters(lines: list[str], wanted: list[str], size: int) -> list[int]:
