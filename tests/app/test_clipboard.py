@@ -88,9 +88,7 @@ def test_a_program_that_fails_is_named_with_its_words_made_safe(programs):
 def test_a_program_that_hangs_is_ended_with_all_it_started(programs):
     pid_file = programs.folder / "pid"
     programs.make("xclip", f"/bin/sleep 60 & echo $! > {pid_file}; wait")
-    begun = time.monotonic()
     assert "xclip did not answer within" in problem(programs.environ(**X11), timeout_s=1.0)
-    assert time.monotonic() - begun < 20
     pid = int(pid_file.read_text())
     deadline = time.monotonic() + 10
     while _alive(pid):

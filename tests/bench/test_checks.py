@@ -1,14 +1,14 @@
 """What finding a project's checks costs when its files are made to keep the reader busy: as much as plain files do."""
 
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from patchbay.app.checks import find_checks
+from support.costs import check_ratio, seconds
 
 SIZE = 200_000
-ATTEMPTS = 4
 MOST = 8.0
 """How much more CPU time a hostile file may cost than a harmless one of the same size in the same place. Measured: 0.1
 to 4; what this holds off took hundreds of times as long."""
@@ -50,26 +50,22 @@ def repeated(text: str) -> str:
     return (text * (SIZE // len(text) + 1))[: SIZE - 10]
 
 
-def seconds(folder: Path, name: str, content: str) -> float:
+def cost(folder: Path, name: str, content: str) -> float:
     """CPU time of finding the checks of a folder that holds just this file, the best of two."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
-    spent: list[float] = []
-    for _ in range(2):
-        before = time.thread_time()
-        find_checks(folder)
-        spent.append(time.thread_time() - before)
-    return min(spent)
+    return seconds(lambda: find_checks(folder), tries=2)
 
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_hostile_file_costs_about_what_a_plain_one_does(tmp_path: Path, name: str) -> None:
     find_checks(tmp_path)  # what it imports is loaded
-    plain = max(seconds(tmp_path / "plain", name, repeated(PLAIN[name])), 0.004)
+    plain = max(cost(tmp_path / "plain", name, repeated(PLAIN[name])), 0.004)
+
+    def times_plain(what: str, content: str) -> float:
+        return cost(tmp_path / what, name, content) / plain
+
     for what, line in LINES.items():
-        measured: list[float] = []
-        while not measured or measured[-1] > MOST:
-            assert len(measured) < ATTEMPTS, f"{what} in {name}: {measured} times the plain file ({plain:.4f} s)"
-            content = ("a" if what != "brackets" else "") + repeated(line)
-            measured.append(seconds(tmp_path / what, name, content) / plain)
+        content = ("a" if what != "brackets" else "") + repeated(line)
+        check_ratio(partial(times_plain, what, content), MOST, f"{what} in {name}")

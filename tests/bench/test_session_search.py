@@ -1,31 +1,19 @@
 """A search over a thousand sessions answers within a keypress: measured against reading their texts, and by growth."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from patchbay.app.engine import archive
 from patchbay.app.tui.widgets.session_rows import found
+from support.costs import ATTEMPTS, seconds
 from support.many_sessions import many_sessions
 
-ATTEMPTS = 4
 TYPED = ("p", "pa", "par", "parser", "parser num", "parser number 7", "kaparser", "mi", "kaparser losettings", "zebra")
 MOST_OF_A_SCAN = 2.5
 """What the slowest letter may cost, of one pass over all texts (20 MB) with LIKE. Measured: 0.6 to 0.9, 11 to 16 ms."""
 MOST_GROWTH = 4.0
 """How much more the slowest letter may cost over ten times as many sessions. Measured: 1.0 to 1.3."""
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """CPU time of this thread for it, the best of three."""
-    spent: list[float] = []
-    for _ in range(3):
-        before = time.thread_time()
-        work()
-        spent.append(time.thread_time() - before)
-    return min(spent)
 
 
 def slowest(connection, rows) -> float:

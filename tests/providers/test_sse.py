@@ -1,7 +1,5 @@
 """The readers of event streams and JSON lines, cut anywhere."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,18 +85,6 @@ def test_too_much_data_in_one_event_is_refused(line: bytes) -> None:
     with pytest.raises(LineTooLongError):
         for _ in range(200):
             reader.feed(line)
-
-
-def test_long_lines_in_small_pieces_take_linear_time() -> None:
-    def cost(size: int) -> float:
-        content = b"data: " + b"x" * size + b"\n\n"
-        started = time.process_time()
-        assert len(data(content, 7)[0]) == size
-        return time.process_time() - started
-
-    cost(50_000)
-    small, large = min(cost(100_000) for _ in range(3)), cost(3_200_000)
-    assert large < small * 32 * 4, "32 times the bytes may not take 32 * 32 times as long"
 
 
 LINES = st.lists(st.binary(max_size=12).map(lambda line: line.replace(b"\r", b"").replace(b"\n", b"")), max_size=20)

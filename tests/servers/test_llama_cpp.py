@@ -131,9 +131,9 @@ async def test_cancelling_stops_the_server(talker: RealServer, dialect: str) -> 
         async for event in events:
             if isinstance(event, TextDelta):
                 break
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while (slot := await asyncio.to_thread(_slot, talker))["is_processing"]:
-        assert time.monotonic() < deadline, "the server still works five seconds after the cancel"
+        assert time.monotonic() < deadline, "the server still works twenty seconds after the cancel"
         await asyncio.sleep(0.02)
     assert slot["next_token"][0]["n_decoded"] < 64
 

@@ -99,10 +99,10 @@ def bench(make_bench) -> Bench:
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], Awaitable[None]]:
-    """Waits for a condition, at most five seconds, without holding up the loop."""
+    """Waits for a condition, at most twenty-five seconds, without holding up the loop."""
 
     def poll(condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 25
         while not condition():
             assert time.monotonic() < end, "the condition did not come true"
             time.sleep(0.005)

@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -90,14 +89,3 @@ def test_stars_fit_what_they_fit_when_every_way_is_tried(glob: list[str], path: 
     pattern, whole = "/".join(["", *glob]), "/".join(path)
     says = IgnoreFile(pattern).says(whole, folder=False)
     assert (says is True) == _fits("/".join(glob), whole), pattern
-
-
-@pytest.mark.parametrize(
-    "pattern", ["*a" * 40 + "b", "**/a/" * 40 + "b", "a*/" * 30 + "**/" + "*a" * 20 + "b", "**/**/" * 30 + "b"]
-)
-def test_no_pattern_takes_for_ever(pattern: str) -> None:
-    file = IgnoreFile(pattern)
-    before = time.thread_time()
-    assert file.says("a/" * 60 + "a" * 250, folder=False) is None
-    assert file.says("a" * 250, folder=False) is None
-    assert time.thread_time() - before < 1  # what used to be tried in every way took hours

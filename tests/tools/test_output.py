@@ -91,7 +91,7 @@ async def test_live_output_comes_without_waiting_for_more() -> None:
     live = LiveOutput(shown.put_nowait)
     live.add(b"one ")
     live.add(b"two")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         assert await shown.get() + await shown.get() == "one two"
 
 

@@ -1,7 +1,5 @@
 """Edits land where they must, or nothing changes."""
 
-import time
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -133,14 +131,6 @@ def test_everywhere() -> None:
     replaced = replace_all("foo\r\nfoo\nfoo", [Replacement(old="foo", new="x\ny", everywhere=True)])
     assert (replaced.text, replaced.places) == ("x\ny\r\nx\ny\nx\ny", 3)
     assert edited("aaaa", "aa", "b", everywhere=True) == "bb"
-
-
-def test_many_places_in_a_large_file_take_little_time() -> None:
-    begin = time.process_time()
-    assert edited("some line\r\n" * 50_000, "some", "any", everywhere=True) == "any line\r\n" * 50_000
-    with pytest.raises(ToolFailure):
-        edited("some line of words\n" * 50_000 + "x\n", "other line of words\nand more\n" * 200, "y")
-    assert time.process_time() - begin < 10
 
 
 @given(LINES, LINES, WHOLE_LINE_ENDS)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -84,9 +83,7 @@ async def test_grep_of_a_pattern_without_end_times_out(bench, monkeypatch: pytes
     bench.file("a", "needle aaa\n")
     bench.file("b", "a" * 60 + "!\n")
     monkeypatch.setattr(search_text, "_TIMEOUT_S", 4.0)  # enough for the child to start on a busy machine
-    begin = time.monotonic()
     result = await bench.run("grep", pattern=r"(a+)+$")
-    assert time.monotonic() - begin < 20
     assert "a\n1: needle aaa" in result.content and "not all files were searched" in result.content
 
 
@@ -103,10 +100,8 @@ async def test_grep_can_be_cancelled(bench, monkeypatch: pytest.MonkeyPatch) -> 
     task = asyncio.create_task(bench.run("grep", pattern=r"(a+)+$"))
     await begun.wait()
     task.cancel()
-    begin = time.monotonic()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(asyncio.CancelledError):  # the pattern itself would be tried for hours
         await task
-    assert time.monotonic() - begin < 10
 
 
 async def test_grep_is_bounded(bench) -> None:

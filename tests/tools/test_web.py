@@ -6,7 +6,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-import time
 import zlib
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -235,9 +234,8 @@ async def mute(writer: asyncio.StreamWriter) -> None:
 @pytest.mark.parametrize("answer", [drip, mute])
 async def test_a_server_that_never_ends_is_left_in_time(fetching, answer) -> None:
     async with web_server(page=answer) as web:
-        started = time.monotonic()
         result = await fetched(fetching, web, timeout_s=0.4)
-    assert result.summary == "timeout" and "0.4 s" in result.content and time.monotonic() - started < 5
+    assert result.summary == "timeout" and "0.4 s" in result.content
 
 
 async def test_more_than_the_bound_is_not_received(fetching) -> None:

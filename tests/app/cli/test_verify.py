@@ -149,7 +149,7 @@ async def test_ctrl_c_ends_it_and_everything_it_started(desk: Desk) -> None:
     process = desk.start("--yes", "--rounds", "0")
     await until(lambda: (desk.folder / "pid").exists() or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=50)
     assert process.returncode == 130, err
     assert out == "Verify: cancelled. Nothing of it runs any more.\n"
     assert running_in(desk.folder) == []

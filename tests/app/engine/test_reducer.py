@@ -1,6 +1,3 @@
-import time
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,21 +60,6 @@ def test_reduce_is_pure_on_closed_state():
     assert one == two
     assert one is not state
     assert str(state.answer.parts[0].text) == "word " * 3
-
-
-def test_a_delta_costs_the_same_however_long_the_answer_is():
-    def cost(state: SessionState) -> float:
-        best = float("inf")
-        for _ in range(5):
-            each, started = state, time.process_time()
-            for seq in range(500):
-                event = ProviderActivity(turn_id="t", request_id="r", event=TextDelta(index=0, text="x"))
-                each = reduce(each, Stamped(seq=seq, at=1.0, session_id="s", event=event))
-            best = min(best, time.process_time() - started)
-            state = replace(each)
-        return best
-
-    assert cost(streaming(50_000)) < 4 * cost(streaming(50))
 
 
 async def test_replaying_the_events_gives_the_same_closed_state():

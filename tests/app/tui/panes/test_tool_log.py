@@ -1,4 +1,3 @@
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -314,18 +313,6 @@ async def test_a_resize_wraps_anew() -> None:
         await pilot.pause()
         assert pane.row_count > before
         assert max(map(len, rows(pane))) <= 30
-
-
-async def test_thousands_of_runs_cost_no_more_than_what_is_new() -> None:
-    runs = tuple(run(n, output=lines(0, 5)) for n in range(2000))
-    running = active(3000, "start\n")
-    async with shown(replace(EMPTY, runs=runs, active_runs=(running,))) as (pane, _):
-        started = time.process_time()
-        for n in range(100):
-            running = replace(running, output=running.output.appended(f"line {n}\n"))
-            pane.sync(replace(EMPTY, runs=runs, active_runs=(running,)))
-        assert (time.process_time() - started) / 100 < 0.015
-        assert rows(pane)[-1] == "   line 99"
 
 
 async def test_poor_terminals_get_ascii_signs() -> None:

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 from textual import events
 from textual.pilot import Pilot
@@ -92,13 +90,11 @@ async def test_a_pasted_escape_sequence_is_taken_out():
         assert typed.prompt.text == "ls -l⟨U+202E⟩"
 
 
-async def test_a_large_paste_is_kept_to_the_last_character_and_is_quick():
+async def test_a_large_paste_is_kept_to_the_last_character():
     typed = Typed()
     pasted = "\n".join(f"line {number} of a long log with some words in it" for number in range(20_000))
     async with typed.run() as pilot:
-        started = time.process_time()
         await typed.paste(pilot, pasted)
-        assert time.process_time() - started < 5
         assert typed.prompt.text == pasted
         assert typed.prompt.size.height == MAX_ROWS
 

@@ -1,5 +1,4 @@
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -159,12 +158,10 @@ async def test_many_models_cost_no_more_widgets_and_filter_while_typing():
     async with opened.app.run_test(size=(160, 48)) as pilot:
         await opened.open(pilot)
         assert len(opened.switcher.query("*")) < 10
-        started = time.process_time()
         opened.switcher.query_one(Input).value = "maker7 1487"
         await pilot.pause()
         assert opened.list.selected is not None
         assert opened.list.selected.name == "maker7/model-1487"
-        assert time.process_time() - started < 3.0
         opened.switcher.query_one(Input).value = ""
         await pilot.pause()
         await pilot.press("pagedown")
