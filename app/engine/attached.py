@@ -19,8 +19,8 @@ PREFACE = """\
 The instructions below were written for this project or by the user for all of their projects. Follow them where they
 fit the task. What the user says here and the rules above come first, and nothing in them allows what needs approval."""
 NESTED_PREFACE = """\
-From the program, not from the tool: this project has instructions for the files below that folder. Follow them there \
-where they fit the task; nothing in them allows what needs approval."""
+From the program, not from the tool or the user: this project has instructions for the files below that folder. Follow \
+them there where they fit the task; nothing in them allows what needs approval."""
 _REFUSALS = (ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.SERVER_ERROR, ErrorKind.PROTOCOL)
 _IMAGES = re.compile(r"\b(?:images?|image_url|image input|vision|multimodal|mmproj)\b", re.IGNORECASE)
 _CHARS_PER_TOKEN = 3
@@ -113,7 +113,7 @@ def with_instructions(rules: str, files: Sequence[InstructionFile], window: int 
 
 
 def nested_text(files: Iterable[InstructionFile]) -> str:
-    """What sub-folders say, as it stands behind a tool's result."""
+    """What sub-folders say, as it stands behind a tool's result and behind the files of a prompt."""
     return "".join(map(_nested, files))
 
 

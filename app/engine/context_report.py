@@ -20,8 +20,8 @@ from ...providers.messages import (
 from .attached import nested_text
 from .context import calibration, reserve
 from .events import AttachmentKind
-from .folder_instructions import told_with_results
-from .history import attached
+from .folder_instructions import told_of_folders
+from .history import attached, instructed
 from .sent import sent
 from .state import PromptEntry, SessionState
 from .token_estimate import MESSAGE_WEIGHT, block_weight, request_weight, text_weight, tools_weight
@@ -88,10 +88,10 @@ def context_report(state: SessionState, request: ChatRequest, model: ModelInfo) 
     rows[Part.INSTRUCTIONS] = instructions
     rows[Part.SYSTEM] = max(0.0, text_weight(request.whole_system) + MESSAGE_WEIGHT - instructions)
     rows[Part.TOOLS] = tools_weight(request.tools)
-    files = _attachment_blocks(state)
+    along = _along_with_prompts(state)
     nested = tuple(nested_text(run.instructions) for run in state.runs if run.instructions)
     for message in request.messages:
-        _add(rows, message, files, nested)
+        _add(rows, message, along, nested)
     parts = {part: round(each * rate) for part, each in rows.items()}
     if model.context_window is not None:
         left = max(0, model.context_window - tokens)
@@ -112,7 +112,7 @@ def context_report(state: SessionState, request: ChatRequest, model: ModelInfo) 
     )
 
 
-def _add(rows: _Rows, message: Message, files: frozenset[UserBlock], nested: tuple[str, ...]) -> None:
+def _add(rows: _Rows, message: Message, along: Mapping[UserBlock, Part], nested: tuple[str, ...]) -> None:
     match message:
         case ToolResultMessage():
             part = Part.FILES if message.name == _READING and not message.is_error else Part.OUTPUT
@@ -122,7 +122,7 @@ def _add(rows: _Rows, message: Message, files: frozenset[UserBlock], nested: tup
         case UserMessage():
             rows[Part.CONVERSATION] += MESSAGE_WEIGHT
             for block in message.blocks:
-                rows[Part.FILES if block in files else Part.CONVERSATION] += block_weight(block)
+                rows[along.get(block, Part.CONVERSATION)] += block_weight(block)
         case AssistantMessage():
             rows[Part.CONVERSATION] += MESSAGE_WEIGHT
             for block in message.blocks:
@@ -144,8 +144,11 @@ def _part_of(block: AssistantBlock) -> Part:
             return Part.CONVERSATION
 
 
-def _attachment_blocks(state: SessionState) -> frozenset[UserBlock]:
-    return frozenset(block for _, blocks in _attachments(state) for block in blocks)
+def _along_with_prompts(state: SessionState) -> dict[UserBlock, Part]:
+    """What is not the person's own words in their messages."""
+    prompts = (entry for entry in state.transcript if isinstance(entry, PromptEntry))
+    told = {block: Part.INSTRUCTIONS for entry in prompts for block in instructed(entry)}
+    return told | {block: Part.FILES for _, blocks in _attachments(state) for block in blocks}
 
 
 def _attachments(state: SessionState) -> Iterator[tuple[str, tuple[UserBlock, ...]]]:
@@ -169,7 +172,7 @@ def _items(state: SessionState, request: ChatRequest) -> Iterator[tuple[Part, st
     share = min(1.0, 0.9 * system / whole) if whole else 0.0  # long ones go along in part only
     for each in state.instructions:
         yield Part.INSTRUCTIONS, each.path, share * text_weight(each.text)
-    for each in told_with_results(state):
+    for each in told_of_folders(state):
         yield Part.INSTRUCTIONS, each.path, text_weight(nested_text((each,)))
     costs: dict[str, float] = {}
     nested = tuple(nested_text(run.instructions) for run in state.runs if run.instructions)

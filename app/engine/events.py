@@ -154,10 +154,13 @@ class InstructionFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FolderInstructed:
-    """What sub-folders say of files that a tool run touched goes to the model behind the run's result."""
+    """What sub-folders say of files goes to the model: of those a tool run touched behind the run's result, of those
+    that went along with a prompt behind them."""
 
-    run_id: str
     files: tuple[InstructionFile, ...]
+    run_id: str = ""
+    prompt_id: str = ""
+    """One of the two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,21 @@
-"""Instructions of sub-folders: brought to the model with the result of the first tool run that touches a file there.
+"""Instructions of sub-folders: brought to the model with the first prompt or tool result about a file there.
 
-They stand behind that result for good, so that nothing that was sent before changes and prompt caches hold. What a
+They stand behind it for good, so that nothing that was sent before changes and prompt caches hold. What a
 compaction took out of what is sent is brought again when a file there is touched next; so is a file that changed.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from posixpath import dirname
+from itertools import takewhile
+from posixpath import dirname, join
 
 from ...tools.events import FileChanged, FileSeen, ToolEvent
 from .attached import cut_end
 from .bus import MessageBus
-from .events import FolderInstructed, InstructionFile, NoticeLevel, NoticePosted
+from .events import Attachment, AttachmentKind, FolderInstructed, InstructionFile, NoticeLevel, NoticePosted
 from .sent import sent
-from .state import AnswerEntry, SessionState, ToolCallPart
+from .state import AnswerEntry, PromptEntry, SessionState, ToolCallPart
 
 _CHARS_PER_TOKEN = 3
 _LEAST_CHARS = 400
@@ -52,29 +53,59 @@ class FolderInstructions:
     async def bring(self, run_id: str, window: int | None) -> None:
         """Add to a finished run what its folders say and the model is not told yet. ``window`` is in tokens."""
         touched, self._touched = tuple(self._touched.values()), {}
+        if files := await self._told_of(touched, window):
+            self._publish(FolderInstructed(run_id=run_id, files=files))
+
+    async def bring_with_prompts(self, window: int | None) -> None:
+        """Add to the prompts that wait for an answer what the folders of their files say. ``window`` is in tokens."""
+        for entry in _unanswered(self._bus.store.state):
+            places = {dirname(path): path for path in map(_within, entry.attachments) if path}
+            if files := await self._told_of(tuple(places.values())[:_MOST_PLACES], window):
+                self._publish(FolderInstructed(prompt_id=entry.prompt_id, files=files))
+
+    async def _told_of(self, touched: tuple[str, ...], window: int | None) -> tuple[InstructionFile, ...]:
+        """What the model is not told yet of these files, as much as fits; problems are said once."""
         if self._find is None or not touched:
-            return
+            return ()
         found = await asyncio.to_thread(self._find, touched)
         for remark in found.remarks:
             if remark not in self._said:
                 self._said.add(remark)
                 self._bus.publish(NoticePosted(message=remark, level=NoticeLevel.WARNING))
-        files = _fitting(tuple(_news(self._bus.store.state, found.files, touched)), window)
-        if files:
-            self._bus.publish(FolderInstructed(run_id=run_id, files=files))
-            names = ", ".join(file.path for file in files)
-            self._bus.publish(NoticePosted(message=f"The model is told the instructions of {names}."))
+        return _fitting(tuple(_news(self._bus.store.state, found.files, touched)), window)
+
+    def _publish(self, event: FolderInstructed) -> None:
+        self._bus.publish(event)
+        names = ", ".join(file.path for file in event.files)
+        self._bus.publish(NoticePosted(message=f"The model is told the instructions of {names}."))
 
 
-def told_with_results(state: SessionState) -> tuple[InstructionFile, ...]:
-    """The instructions of sub-folders that stand in what is sent now, oldest first."""
+def _unanswered(state: SessionState) -> list[PromptEntry]:
+    """The prompts since the last answer, oldest first."""
+    entries = takewhile(lambda entry: not isinstance(entry, AnswerEntry), reversed(state.transcript))
+    return [entry for entry in entries if isinstance(entry, PromptEntry)][::-1]
+
+
+def _within(attachment: Attachment) -> str:
+    """A path in the folder that an attachment is about; "" for one that is about none."""
+    match attachment.kind:
+        case AttachmentKind.FILE | AttachmentKind.IMAGE:
+            return attachment.source
+        case AttachmentKind.FOLDER:
+            return join(attachment.source, "any")
+        case AttachmentKind.COMMAND:
+            return ""
+
+
+def told_of_folders(state: SessionState) -> tuple[InstructionFile, ...]:
+    """The instructions of sub-folders that stand in what is sent now, in prompts and behind results, oldest first."""
     runs = {run.run_id: run.instructions for run in state.runs if run.instructions}
-    if not runs:
-        return ()
     found: list[InstructionFile] = []
     for at in sent(state.transcript).positions:
         entry = state.transcript[at]
-        if isinstance(entry, AnswerEntry):
+        if isinstance(entry, PromptEntry):
+            found += entry.instructions
+        elif isinstance(entry, AnswerEntry) and runs:
             for part in entry.parts:
                 if isinstance(part, ToolCallPart):
                     found += runs.get(part.run_id, ())
@@ -85,7 +116,7 @@ def _news(
     state: SessionState, files: tuple[InstructionFile, ...], touched: tuple[str, ...]
 ) -> Iterator[InstructionFile]:
     """What the model is not told yet. What it wrote itself in this session is no instruction to it."""
-    told = {(file.path, file.digest) for file in told_with_results(state)}
+    told = {(file.path, file.digest) for file in told_of_folders(state)}
     written = {each.path for each in state.files}
     for file in files:
         if (file.path, file.digest) not in told and file.path not in written and file.path not in touched:

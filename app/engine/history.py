@@ -80,7 +80,7 @@ def summary_text(summary: str) -> str:
 
 def _prompt(entry: PromptEntry, notes: list[str], shortened: Mapping[str, int]) -> tuple[UserBlock, ...]:
     """What the program has to say, what goes along, and the words; those of the program are no block of their own."""
-    along = attached(entry, shortened)
+    along = (*attached(entry, shortened), *instructed(entry))
     if entry.by_program:
         return (*_notes([*notes, entry.note, entry.text]), *along)
     return (*_notes([*notes, entry.note]), *along, TextBlock(text=entry.text))
@@ -92,6 +92,11 @@ def attached(entry: PromptEntry, shortened: Mapping[str, int]) -> tuple[UserBloc
         replace(each, text=cut_middle(each.text, shortened.get(f"{entry.prompt_id}/{number}")))
         for number, each in enumerate(entry.attachments)
     )
+
+
+def instructed(entry: PromptEntry) -> tuple[UserBlock, ...]:
+    """What the sub-folders of the files that go along say."""
+    return tuple(TextBlock(text=nested_text((file,)).lstrip("\n")) for file in entry.instructions)
 
 
 def cut_middle(text: str, characters: int | None) -> str:

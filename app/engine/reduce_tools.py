@@ -17,7 +17,7 @@ from ...tools.events import (
 )
 from .events import FolderInstructed, ToolActivity
 from .stale import seen
-from .state import AnswerEntry, FileDiff, SessionState, StreamText, ToolCallPart, ToolRun
+from .state import AnswerEntry, FileDiff, PromptEntry, SessionState, StreamText, ToolCallPart, ToolRun
 
 Change: TypeAlias = Callable[[ToolRun], ToolRun]
 
@@ -98,9 +98,22 @@ def _finished(state: SessionState, activity: ToolActivity, event: ToolRunFinishe
 
 
 def reduce_instructed(state: SessionState, event: FolderInstructed) -> SessionState:
-    """The state after instructions were added to a finished run."""
+    """The state after instructions were added to a finished run, or to a prompt."""
+    if event.prompt_id:
+        return _instructed_prompt(state, event)
     runs = tuple(replace(run, instructions=event.files) if run.run_id == event.run_id else run for run in state.runs)
     return replace(state, runs=runs, revisions=state.revisions.moved(chat=1, tools=1, status=1))
+
+
+def _instructed_prompt(state: SessionState, event: FolderInstructed) -> SessionState:
+    entries = state.transcript
+    for at in range(len(entries) - 1, -1, -1):
+        entry = entries[at]
+        if isinstance(entry, PromptEntry) and entry.prompt_id == event.prompt_id:
+            told = replace(entry, instructions=event.files)
+            revisions = state.revisions.moved(chat=1, status=1)
+            return replace(state, transcript=(*entries[:at], told, *entries[at + 1 :]), revisions=revisions)
+    return state
 
 
 def _called_name(state: SessionState, activity: ToolActivity) -> str:

@@ -58,15 +58,18 @@ class TurnRunner:
         self._most_output: int | None = None
         self.requests = RequestBuilder(bus, wiring.toolbox, wiring.prepare)
         """What is sent next; for whoever weighs it beforehand, too."""
-        self._caller = ToolCaller(
-            bus, wiring.toolbox, wiring.approve, wiring.durable, FolderInstructions(bus, wiring.nested)
-        )
+        self._instructions = FolderInstructions(bus, wiring.nested)
+        self._caller = ToolCaller(bus, wiring.toolbox, wiring.approve, wiring.durable, self._instructions)
         provider_of = wiring.directory.provider
         self._room = MakingRoom(bus, provider_of, wiring.cost_of, self.requests.of, wiring.compacting)
 
     @property
     def _state(self) -> SessionState:
         return self._bus.store.state
+
+    @property
+    def _window(self) -> int | None:
+        return None if self._state.model is None else self._state.model.context_window
 
     async def run(self) -> TurnOutcome:
         """Run one turn to its end. Cancelling the task ends it in an orderly way, as ``CANCELLED``."""
@@ -118,6 +121,7 @@ class TurnRunner:
     async def _steps(self, turn_id: str) -> TurnOutcome:
         for _ in range(self._wiring.step_limit):
             self._deliver_queued()
+            await self._instructions.bring_with_prompts(self._window)
             await self._wiring.durable()
             await self._wiring.checkpoints.begin(turn_id=turn_id, prompt_id=_newest_prompt(self._state))
             outcome = await self._step(turn_id)

@@ -119,6 +119,8 @@ class PromptEntry:
     """What the model is told before the text: the reviews since the prompt before."""
     attachments: tuple[Attachment, ...] = ()
     """What goes to the model after the note and before the text."""
+    instructions: tuple[InstructionFile, ...] = ()
+    """What the sub-folders of the attached files say; goes to the model after them."""
     by_program: bool = False
     """Patchbay asks, not the person."""
 

@@ -11,7 +11,7 @@ from ...tools.base import Mode
 from ..engine.attached import Gathered
 from ..engine.defects import report as report_defect
 from ..engine.events import NoticeLevel
-from ..engine.folder_instructions import told_with_results
+from ..engine.folder_instructions import told_of_folders
 from ..instructions import report, withheld_names
 from .completing import PathSource
 from .pasting_screen import PastingScreen
@@ -57,7 +57,7 @@ class AttachingScreen(PastingScreen):
     def action_show_instructions(self) -> None:
         """What the model is told by AGENTS.md files: a notice in the conversation; before there is one, beside it."""
         state = self._session.state
-        said = report(state.instructions, withheld_names(self._preferences.trust), told_with_results(state))
+        said = report(state.instructions, withheld_names(self._preferences.trust), told_of_folders(state))
         if self._welcome_shown:
             self.notify(said, timeout=10, markup=False)
         else:

@@ -4,13 +4,20 @@ from itertools import pairwise
 
 from patchbay.app.engine.codec import decode_stamped, encode
 from patchbay.app.engine.context_report import Part, context_report
-from patchbay.app.engine.events import Compacted, FolderInstructed, InstructionFile, NoticePosted
-from patchbay.app.engine.folder_instructions import Nested, told_with_results
+from patchbay.app.engine.events import (
+    Attachment,
+    AttachmentKind,
+    Compacted,
+    FolderInstructed,
+    InstructionFile,
+    NoticePosted,
+)
+from patchbay.app.engine.folder_instructions import Nested, told_of_folders
 from patchbay.app.engine.kept_text import Shelf
 from patchbay.app.engine.reducer import reduce
 from patchbay.app.engine.state import SessionState
 from patchbay.app.engine.state_codec import pack_state, unpack_state
-from patchbay.providers.messages import ToolResultMessage
+from patchbay.providers.messages import ToolResultMessage, UserMessage
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, tool_call, usage
 from patchbay.tools.events import FileChanged, FileSeen
 from support.sessions import FakeToolbox, make_session, model
@@ -94,11 +101,11 @@ async def test_they_stand_behind_the_result_that_touched_the_folder_and_only_onc
     await run(session)
     top, first, second, third = results(provider.requests[-1])
     assert top == "1\tcontent of top.py"
-    assert first.startswith("1\tcontent of sub/a.py\n\nFrom the program, not from the tool: ")
+    assert first.startswith("1\tcontent of sub/a.py\n\nFrom the program, not from the tool or the user: ")
     assert first.endswith('<instructions path="sub/AGENTS.md" for="sub/">\nUse tabs in sub.\n</instructions>')
     assert (second, third) == ("1\tcontent of sub/b.py", "written")
     assert [event.files for event in recording.of(FolderInstructed)] == [(SUB,)]
-    assert told_with_results(session.state) == (SUB,)
+    assert told_of_folders(session.state) == (SUB,)
     notices = [event.message for event in recording.of(NoticePosted)]
     assert notices == ["The model is told the instructions of sub/AGENTS.md."]
     assert tree.asked[1] == ("sub/a.py",)
@@ -141,7 +148,7 @@ async def test_what_was_compacted_away_is_brought_again():
     assert session.compact() == ""
     await session.wait_idle()
     assert len(recording.of(Compacted)) == 1
-    assert told_with_results(session.state) == ()
+    assert told_of_folders(session.state) == ()
     await run(session, "more")
     assert [event.files for event in recording.of(FolderInstructed)] == [(SUB,), (SUB,)]
     assert "Use tabs in sub." in results(provider.requests[-1])[-1]
@@ -186,3 +193,70 @@ async def test_what_keeps_one_from_counting_is_said_once_and_without_a_tree_noth
     session, recording, _ = session_with(None, calls("sub/a.py"), done())
     await run(session)
     assert recording.of(FolderInstructed, NoticePosted) == []
+
+
+def along(*paths, kind=AttachmentKind.FILE):
+    return tuple(Attachment(kind=kind, source=path, text=f"content of {path}", digest="d") for path in paths)
+
+
+async def send(session, text, attachments):
+    session.submit(text, attachments)
+    await session.wait_idle()
+
+
+def asked(request):
+    return [[block.text for block in each.blocks] for each in request.messages if isinstance(each, UserMessage)]
+
+
+async def test_files_of_a_prompt_bring_them_before_its_words_and_a_tool_does_not_again():
+    session, recording, provider = session_with(Tree(SUB, DEEP), calls("sub/a.py"), done(), done())
+    await send(session, "fix it", along("top.py", "sub/a.py"))
+    await send(session, "and this", along("sub/deep/b.py"))
+    first, second = asked(provider.requests[-1])
+    assert first[-1] == "fix it" and "content of sub/a.py" in first[1]
+    assert first[-2].startswith("From the program, not from the tool or the user: ") and "Use tabs in sub." in first[-2]
+    assert "Never log here." in second[-2] and second[-1] == "and this"
+    assert results(provider.requests[-1]) == ["1\tcontent of sub/a.py"]
+    assert [event.files for event in recording.of(FolderInstructed)] == [(SUB,), (DEEP,)]
+    assert told_of_folders(session.state) == (SUB, DEEP)
+    for before, after in pairwise(provider.requests):
+        assert after.messages[: len(before.messages)] == before.messages
+
+
+async def test_a_folder_of_a_prompt_brings_its_own_and_a_command_brings_none():
+    tree = Tree(SUB)
+    session, recording, _ = session_with(tree, done(), done())
+    await send(session, "look", along("sub/x.py", kind=AttachmentKind.COMMAND))
+    await send(session, "look", along("sub", kind=AttachmentKind.FOLDER))
+    assert [event.files for event in recording.of(FolderInstructed)] == [(SUB,)]
+    assert tree.asked == [("sub/any",)]
+
+
+async def test_a_prompt_that_came_meanwhile_brings_its_own():
+    session = None
+
+    async def reading(arguments, emit, approve):
+        session.submit("that one too", along("sub/deep/b.py"))
+        return "read"
+
+    session, _, provider = session_with(Tree(DEEP), calls("top.py"), done(), read=reading)
+    await run(session)
+    assert "Never log here." in asked(provider.requests[-1])[-1][-2]
+
+
+async def test_those_of_prompts_survive_the_journal_and_count_as_instructions():
+    session, recording, provider = session_with(Tree(SUB), done())
+    await send(session, "fix it", along("sub/a.py"))
+    state = session.state
+    again = SessionState(session_id="s1")
+    for stamped in recording.stamped:
+        again = reduce(again, decode_stamped(encode(stamped)))
+    assert again.transcript == state.transcript and told_of_folders(again) == (SUB,)
+    store = Store()
+    assert unpack_state(pack_state(state, store), Shelf(store.texts.get)).transcript == state.transcript
+    report = context_report(state, provider.requests[-1], model(window=8000))
+    assert {item.name: item.part for item in report.items} == {
+        "sub/AGENTS.md": Part.INSTRUCTIONS,
+        "sub/a.py": Part.FILES,
+    }
+    assert report.parts[Part.INSTRUCTIONS] > 0
