@@ -1,13 +1,15 @@
 """The Textual application: themes, keys and the main screen. Everything else is the screen's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import App
 from textual.command import Provider
+from textual.filter import LineFilter
 
 from ..engine.ledger import CostOf
 from .actions import ActionTable
+from .ascii_paint import AsciiFilter
 from .commands import ActionCommands
 from .control import Control, Leaving, Preferences
 from .main_screen import MainScreen
@@ -31,6 +33,7 @@ class PatchbayApp(App[Leaving]):
         self._control = control
         self._preferences = preferences
         self._cost_of = cost_of
+        self._ascii = AsciiFilter() if preferences.ascii else None
         for theme in own_themes():
             self.register_theme(theme)
         wanted = preferences.theme or DEFAULT_THEME
@@ -40,6 +43,11 @@ class PatchbayApp(App[Leaving]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our colours by role, also under a theme that does not name them."""
         return role_defaults(dark=self.current_theme.dark)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What happens to every line before it is written."""
+        filters = super().get_line_filters()
+        return filters if self._ascii is None else [*filters, self._ascii]
 
     def on_mount(self) -> None:
         """Show the session."""

@@ -100,6 +100,7 @@ async def on_screen(
     asked_model: str | None = None,
     attaching: Attaching | None = None,
     pasting: Pasting | None = None,
+    ascii: bool = False,
 ):
     """Run the application over a session."""
     panel = Panel(session, *models, problem=problem)
@@ -110,6 +111,7 @@ async def on_screen(
         asked_model=asked_model,
         attaching=attaching,
         pasting=pasting,
+        ascii=ascii,
     )
     app = PatchbayApp(panel, preferences, cost_of=cost_of)
     async with app.run_test(size=size) as pilot:
