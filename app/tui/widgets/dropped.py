@@ -1,6 +1,7 @@
 """What a compaction took out of the model's view: the summary that stands for it, and the turns themselves."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -26,6 +27,11 @@ from ...engine.state import (
 )
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from .key_line import key_line
+
+RESULT_CHARS = 4_000
+"""Characters of a tool's result that are shown; the tool log and exports have the rest."""
+MOST_CHARS = 300_000
+"""Characters that are shown at all: a view that scrolls for ever helps nobody, and laying it out takes time."""
 
 
 class DroppedScreen(ModalScreen[None]):
@@ -74,11 +80,16 @@ class DroppedScreen(ModalScreen[None]):
         assert isinstance(entry, CompactionEntry)
         number = f" {self._chosen + 1} of {len(self._places)}" if len(self._places) > 1 else ""
         self.query_one("#dropped-title", Static).update(f"What was dropped{number}")
-        self.query_one(TextArea).load_text(dropped_text(self._state, at))
+        self.run_worker(self._read(at), exclusive=True)
+
+    async def _read(self, at: int) -> None:
+        """Long results may have to be fetched from disk: in a thread, while the screen is there already."""
+        text = await asyncio.to_thread(dropped_text, self._state, at)
+        self.query_one(TextArea).load_text(text)
 
 
 def dropped_text(state: SessionState, at: int) -> str:
-    """The compaction at a place of the transcript, its summary, and the turns it took out, in full."""
+    """The compaction at a place of the transcript, its summary, and the turns it took out, the words in full."""
     entry = state.transcript[at]
     assert isinstance(entry, CompactionEntry)
     done = entry.compacted
@@ -90,8 +101,26 @@ def dropped_text(state: SessionState, at: int) -> str:
         parts.append(f"{len(done.shortened)} long results of the kept part are shortened for the model.")
     parts += ["", "── What the model reads instead ──", "", done.summary, "", "── What it no longer reads ──"]
     entries = dropped_by(state.transcript, at)
-    parts += list(_told(entries, runs)) if entries else ["", "Nothing: only results were shortened."]
+    parts += _within(_told(entries, runs)) if entries else ["", "Nothing: only results were shortened."]
     return reveal("\n".join(parts))
+
+
+def _within(texts: Iterable[str]) -> list[str]:
+    """As many as fit, and a word about the others."""
+    kept: list[str] = []
+    left = MOST_CHARS
+    for text in texts:
+        if left < len(text):
+            return [*kept, text[:left], "", "(There is more: `patchbay sessions export` writes all of it.)"]
+        kept.append(text)
+        left -= len(text)
+    return kept
+
+
+def _cut(text: str) -> str:
+    if len(text) <= RESULT_CHARS:
+        return text
+    return f"{text[:RESULT_CHARS]}\n({len(text) - RESULT_CHARS:,} more characters: in the tool log, and in exports)"
 
 
 def _told(entries: Sequence[Entry], runs: Mapping[str, ToolRun]) -> Iterator[str]:
@@ -116,6 +145,6 @@ def _part(part: object, runs: Mapping[str, ToolRun]) -> Iterator[str]:
             yield "(thought) " + str(part.text)
         case ToolCallPart():
             run = runs.get(part.run_id)
-            yield f"[{part.name}]" if run is None else f"[{run.name}] {run.title}: {run.summary}\n{run.content}"
+            yield f"[{part.name}]" if run is None else f"[{run.name}] {run.title}: {run.summary}\n{_cut(run.content)}"
         case _:
             return

@@ -108,7 +108,7 @@ async def test_a_compaction_is_a_line_that_opens_what_it_dropped(tmp_path: Path)
         assert chat.selected_entry is entry
         await desk.pilot.press("enter")
         await desk.when(lambda: isinstance(desk.app.screen, DroppedScreen))
-        await desk.pilot.pause()
+        await desk.when(lambda: desk.app.screen.query(TextArea) and desk.app.screen.query_one(TextArea).text)
         told = desk.app.screen.query_one(TextArea).text
         assert "foxes" in told and "> prompt 0." in told and "Kept in mind: the fox" in told
         await desk.pilot.press("escape")
