@@ -21,7 +21,7 @@ from .history import cut_middle
 from .ledger import CostOf
 from .recovery import in_words
 from .reduce_compaction import compacted
-from .request_builder import BuiltRequest
+from .request_builder import BuiltRequest, aside
 from .sent import sent
 from .side_call import side_call
 from .state import AnswerEntry, Entry, PromptEntry, SessionState
@@ -55,6 +55,8 @@ class Compacting:
 class _Pass:
     """What room is made for."""
 
+    state: SessionState
+    """The session as it was when room began to be made."""
     turn_id: str
     model: ModelInfo
     cause: CompactionCause
@@ -134,14 +136,15 @@ class MakingRoom:
         self, turn_id: str, model: ModelInfo, cause: CompactionCause, *, target: int | None, focus: str = ""
     ) -> bool:
         """One pass. True when the next request is smaller than it was."""
-        before = self.tokens(self._state, model)
+        state = self._state
+        before = await aside(state, lambda: self.tokens(state, model))
         aim = target
         if aim is None:
             aim = round(before * (0.75 if cause is CompactionCause.OVERFLOW else _SMALLER))
             if model.context_window is not None:
                 aim = min(aim, room(model, model.context_window, self._settings.at))
-        this = _Pass(turn_id=turn_id, model=model, cause=cause, focus=focus, before=before, aim=aim)
-        chosen = self._choose(this)
+        this = _Pass(state=state, turn_id=turn_id, model=model, cause=cause, focus=focus, before=before, aim=aim)
+        chosen = await aside(state, lambda: self._choose(this))
         if chosen is None:
             return False
         self._bus.publish(await self._by_model(this, chosen))
@@ -149,7 +152,7 @@ class MakingRoom:
 
     def _choose(self, this: _Pass) -> _Chosen | None:
         """The mildest cut that reaches the aim, with a digest for its summary; else the one that saves most."""
-        state = self._state
+        state = this.state
         known = calibration(state, this.model.ref)
         fixed = known.rate * request_weight(replace(self._build(state, this.model).request, messages=()))
         free = max(0.0, this.aim - fixed)
@@ -161,7 +164,7 @@ class MakingRoom:
             if cut.empty:
                 continue
             summary_tokens = round(min(_LONGEST_SUMMARY, max(24, free * _SUMMARY[level])))
-            event = self._event(this, cut, self._digest(cut, known, summary_tokens, this.focus))
+            event = self._event(this, cut, self._digest(this, cut, known, summary_tokens))
             chosen = _Chosen(event=event, cut=cut, summary_tokens=summary_tokens)
             if event.after_tokens <= this.aim:
                 return chosen
@@ -182,11 +185,11 @@ class MakingRoom:
             focus=this.focus,
             turn_id=this.turn_id,
         )
-        return replace(event, after_tokens=self.tokens(compacted(self._state, event, 0.0), this.model))
+        return replace(event, after_tokens=self.tokens(compacted(this.state, event, 0.0), this.model))
 
-    def _digest(self, cut: Cut, known: Calibration, tokens: int, focus: str) -> str:
+    def _digest(self, this: _Pass, cut: Cut, known: Calibration, tokens: int) -> str:
         """A digest of everything that is no longer sent; a summary that a model wrote earlier is carried on."""
-        state = self._state
+        state = this.state
         runs = {run.run_id: run for run in state.runs}
         before = sent(state.transcript).compacted
         earlier = ""
@@ -199,7 +202,7 @@ class MakingRoom:
         while True:
             half = characters // 2
             carried = f"{cut_middle(earlier, half)}\n\nSince then:\n" if earlier else ""
-            text = carried + digest(entries, runs, characters - len(carried), focus=focus)
+            text = carried + digest(entries, runs, characters - len(carried), focus=this.focus)
             if text_weight(text) <= known.weight(tokens) or characters < 80:
                 return text
             characters = characters * 3 // 4
@@ -210,14 +213,18 @@ class MakingRoom:
             return chosen.event
         text, why = await self._summary(this, chosen)
         if text:
-            runs = {run.run_id: run for run in self._state.runs}
-            text += files_note(_all_dropped(self._state, chosen.cut), runs)
-            event = replace(self._event(this, chosen.cut, text), method=CompactionMethod.MODEL)
-            dropped = entries_weight(self._state, chosen.cut.dropped) + text_weight(earlier_summary(self._state))
-            if event.after_tokens <= max(this.aim, chosen.event.after_tokens) and text_weight(text) < dropped:
+            event, dropped = await aside(this.state, lambda: self._with_summary(this, chosen.cut, text))
+            if event.after_tokens <= max(this.aim, chosen.event.after_tokens) and text_weight(event.summary) < dropped:
                 return event
             why = "its summary saved nothing"
         return replace(chosen.event, why_digest=why)
+
+    def _with_summary(self, this: _Pass, cut: Cut, text: str) -> tuple[Compacted, float]:
+        """The compaction with the model's summary, and the weight of what that stands for."""
+        runs = {run.run_id: run for run in this.state.runs}
+        text += files_note(_all_dropped(this.state, cut), runs)
+        event = replace(self._event(this, cut, text), method=CompactionMethod.MODEL)
+        return event, entries_weight(this.state, cut.dropped) + text_weight(earlier_summary(this.state))
 
     async def _summary(self, this: _Pass, chosen: _Chosen) -> tuple[str, str]:
         """The model's summary, or why there is none."""
@@ -235,7 +242,8 @@ class MakingRoom:
         if this.cause is not CompactionCause.ASKED:
             self._say("Making room in the window: the model summarises the older part of the conversation.")
         summary = earlier_summary(self._state)
-        for each in self._portions(chosen.cut, known.weight(portion)):
+        portions = await aside(this.state, lambda: self._portions(this, chosen.cut, known.weight(portion)))
+        for each in portions:
             request = summary_request(each, model=model.ref.model, earlier=summary, focus=focus, max_tokens=1)
             answer = await side_call(
                 self._bus,
@@ -251,9 +259,9 @@ class MakingRoom:
             summary = answer.text
         return summary, ""
 
-    def _portions(self, cut: Cut, weight: float) -> list[str]:
+    def _portions(self, this: _Pass, cut: Cut, weight: float) -> list[str]:
         """What was dropped in words, in portions of this weight; of very much, less of each text."""
-        texts = told(cut.dropped, {run.run_id: run for run in self._state.runs})
+        texts = told(cut.dropped, {run.run_id: run for run in this.state.runs})
         density = sum(map(len, texts)) / max(1, sum(map(text_weight, texts)))
         characters = max(400, int(weight * density))
         if len(in_portions(texts, characters)) > _PORTIONS:

@@ -1,9 +1,11 @@
 """Builds the next request of a session: history, rules, instructions, tools, and the limit of the answer."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 from ...providers.base import ModelInfo, ProviderConfigError
 from ...providers.messages import ChatRequest, ToolSpec
@@ -18,6 +20,7 @@ from .state import SessionState
 from .system_prompt import RULES, mode_note, surroundings
 from .token_estimate import request_weight
 
+T = TypeVar("T")
 LONG_ENTRIES = 200
 """A transcript of so many entries is built within some milliseconds, even when none of it was weighed before."""
 
@@ -37,6 +40,11 @@ class BuiltRequest:
     """Why it cannot be sent to this model at all; empty when it can."""
     slim: str = ""
     """What a small window keeps it from offering; empty when nothing."""
+
+
+async def aside(state: SessionState, work: Callable[[], T]) -> T:
+    """What ``work`` gives, which reads a whole conversation: of a long one in a thread."""
+    return await asyncio.to_thread(work) if len(state.transcript) > LONG_ENTRIES else work()
 
 
 class RequestBuilder:
@@ -59,8 +67,7 @@ class RequestBuilder:
     async def weighed(self, model: ModelInfo) -> None:
         """Build the next request, of a long conversation in a thread: a screen cannot wait for that."""
         state = self._bus.store.state
-        if len(state.transcript) > LONG_ENTRIES:
-            await asyncio.to_thread(self.of, state, model)
+        await aside(state, lambda: self.of(state, model))
 
     def of(self, state: SessionState, model: ModelInfo) -> BuiltRequest:
         """The next request of a state. Window, budget and sending ask one after the other: it is built once."""

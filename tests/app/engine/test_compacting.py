@@ -1,20 +1,24 @@
 """Room in the window, through whole sessions with scripted models."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
+from patchbay.app.engine import compacting
 from patchbay.app.engine.budget_events import BudgetChoice, BudgetScope, SpendingRead
 from patchbay.app.engine.codec import decode_stamped, encode
 from patchbay.app.engine.compacting import PASSES
+from patchbay.app.engine.compaction import plan
 from patchbay.app.engine.compaction_events import Compacted, CompactionCause, CompactionMethod
 from patchbay.app.engine.context import calibration
 from patchbay.app.engine.events import CallPriced, CallPurpose, NoticePosted, Rewound, TurnOutcome
 from patchbay.app.engine.history import history
 from patchbay.app.engine.reducer import reduce
+from patchbay.app.engine.request_builder import LONG_ENTRIES
 from patchbay.app.engine.state import AnswerEntry, CompactionEntry, PromptEntry, SessionState
 from patchbay.app.engine.token_estimate import request_weight
 from patchbay.providers.base import FREE, ModelInfo
@@ -28,6 +32,7 @@ from patchbay.providers.messages import (
     UserMessage,
 )
 from patchbay.providers.scripted import ScriptedProvider, answer, end, fail, text, tool_call, usage
+from support.past_turns import publish_turn
 from support.sessions import FakeToolbox, make_session, model, until
 
 LONG = "The quick brown fox jumps over the lazy dog, again and again. " * 12
@@ -283,6 +288,29 @@ async def test_compaction_on_demand_takes_a_focus_and_can_be_cancelled():
     (done,) = recording.of(Compacted)
     assert done.cause is CompactionCause.ASKED and done.focus == "the fox"
     assert "go on" in said(provider.requests[-1].messages)
+
+
+@pytest.mark.parametrize(("turns", "in_a_thread"), [(8, False), (LONG_ENTRIES, True)])
+async def test_a_long_conversation_is_compacted_off_the_loop(monkeypatch, turns, in_a_thread):
+    server = Server(100_000)
+    session, recording, _ = session_with(server, window=100_000)
+    for number in range(turns):
+        publish_turn(session.bus, str(number), prompt=f"prompt {number}", text=LONG)
+    planned: list[threading.Thread] = []
+
+    def planning(state, keep, *, bare):
+        planned.append(threading.current_thread())
+        return plan(state, keep, bare=bare)
+
+    monkeypatch.setattr(compacting, "plan", planning)
+    assert session.compact() == ""
+    session.notice("meanwhile")
+    await session.wait_idle()
+    (done,) = recording.of(Compacted)
+    assert done.method is CompactionMethod.MODEL and done.after_tokens < done.before_tokens
+    assert {thread is not threading.main_thread() for thread in planned} == {in_a_thread}
+    await ask(session, "go on")
+    assert_valid(history(session.state))
 
 
 async def test_no_room_is_made_when_the_person_does_not_want_it():
