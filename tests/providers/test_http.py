@@ -178,6 +178,7 @@ async def test_the_body_says_what_it_is_not_the_content_type(kind: str, size: in
         (b'{"broken": ', "broken"),
         (b"{" * 100_000, "{{{"),
     ],
+    ids=["a page", "words", "another object", "a list of models", "a list", "cut off", "brackets"],
 )
 @pytest.mark.parametrize("size", [1, 10_000])
 async def test_success_that_is_no_answer(body: bytes, part: str, size: int) -> None:
