@@ -4,28 +4,31 @@ What we draw ourselves is chosen from ``ASCII_SIGNS`` already; this is for what 
 for signs in the text of models and tools. Letters of any script stay: a terminal that cannot show those shows no text.
 """
 
+from dataclasses import astuple
+
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
+
+from .transcript.palette import ASCII_SIGNS, UNICODE_SIGNS
 
 _SIGNS = {
     "‐‑‒–—―−⁃": "-",
     "‘’‚‛′": "'",
     "“”„‟″«»": '"',
-    "…⋯": "~",
-    "•◦▪▫●○◉◎◆◇■□★☆♥♡∙·": "*",
-    "✓✔☑": "+",
-    "✗✘✕✖×☒": "x",
-    "→⇒➜➤›▸▹▶▷⟩": ">",
+    "⋯": "~",
+    "▫◉◎◆◇■□★☆♡∙": "*",
+    "✔☑": "+",
+    "✘✕✖×☒": "x",
+    "⇒➜➤›▹▶▷⟩": ">",
     "←⇐‹◂◀◁⟨": "<",
     "↑▴▲△⇧": "^",
-    "↓▾▼▽": "v",
+    "▼▽": "v",
     "↵⏎↩": "/",
     "≤": "<",
     "≥": ">",
     "≈∼": "~",
     "±": "+",
-    "✎": "~",
 }
 _VERTICAL = "│┃┆┇┊┋║╎╏▏▎▍▌▋▊▉▐▕"
 _HORIZONTAL = "─━┄┅┈┉═╌╍▔▀"
@@ -39,7 +42,8 @@ def _table() -> dict[int, str]:
     spinners = {chr(code): "*" for code in range(0x2800, 0x2900)}
     lines = dict.fromkeys(_VERTICAL, "|") | dict.fromkeys(_HORIZONTAL, "-")
     signs = {sign: plain for group, plain in _SIGNS.items() for sign in group}
-    return str.maketrans(frames | blocks | spinners | lines | _BARS | signs)
+    own = dict(zip("".join(astuple(UNICODE_SIGNS)), "".join(astuple(ASCII_SIGNS)), strict=True))
+    return str.maketrans(frames | blocks | spinners | lines | _BARS | signs | own)
 
 
 _TABLE = _table()

@@ -51,30 +51,30 @@ def compared_on_screen(count: int) -> None:
 
 
 GROWING: dict[str, tuple[Work, int]] = {
-    "an event in small pieces": (event_in_pieces, 200_000),
-    "an edit everywhere": (lambda n: edit("some line\r\n" * n, "some", "any", everywhere=True), 10_000),
+    "an event in small pieces": (event_in_pieces, 60_000),
+    "an edit everywhere": (lambda n: edit("some line\r\n" * n, "some", "any", everywhere=True), 3_000),
     "an edit that fits nowhere": (
         lambda n: edit("some line of words\n" * n + "x\n", "other line of words\nand more\n" * (n // 100), "y"),
-        5_000,
+        4_000,
     ),
     "an edit of equal lines, indented": (
         lambda n: edit("    foo()\n" * n, "foo()\n" * n, "bar()\nfoo()\n" * n),
         2_000,
     ),
-    "an edit that fits everywhere": (lambda n: edit("    foo()\n" * n, "foo()\n" * 20, "bar()\n" * 20), 2_000),
+    "an edit that fits everywhere": (lambda n: edit("    foo()\n" * n, "foo()\n" * 20, "bar()\n" * 20), 600),
     "an edit of a long typographic line": (typographic_line, 200),
     "texts with nothing in common": (
         lambda n: unified_diff("".join(f"{k}\n" for k in range(n)), "".join(f"x{k}\n" for k in range(n)), "f"),
-        12_000,
+        5_000,
     ),
-    "texts compared on the screen": (compared_on_screen, 10_000),
+    "texts compared on the screen": (compared_on_screen, 4_000),
 }
 GROWING |= {
     f"control characters {unit!r}": (lambda n, unit=unit: safe_text(unit * n), 20_000)
     for unit in ("\x1b", "\x1b]", "\x1b[", "\x9d", "\x9da", "\r", "\u200b", "\x1b[0;", "\x1bP\x1b")
 }
 GROWING |= {
-    f"what looks like keys: {piece}": (lambda n, piece=piece: redact(piece * (n // len(piece))), 100_000)
+    f"what looks like keys: {piece}": (lambda n, piece=piece: redact(piece * (n // len(piece))), 40_000)
     for piece in ("sk-", "eyJ-", "a", "://", "A_TOKEN", "Bearer ", "-----BEGIN A PRIVATE KEY-----", "eyJaaaaaaaaa.")
 }
 

@@ -52,7 +52,7 @@ def test_a_delta_costs_the_same_however_long_the_answer_is() -> None:
         for seq in range(500):
             state = reduce(state, Stamped(seq=seq, at=1.0, session_id="s", event=event))
 
-    long, short = streaming(50_000), streaming(50)
+    long, short = streaming(20_000), streaming(50)
     check_ratio(lambda: multiple(lambda: deltas(long), lambda: deltas(short)), MOST)
 
 
@@ -73,7 +73,7 @@ async def test_a_line_in_the_tool_log_costs_the_same_after_thousands_of_runs() -
     app = WidgetApp(lambda: [few, many])
     async with app.run_test(size=(60, 60)) as pilot:
         await pilot.pause()
-        some, thousands = tool_runs(20), tool_runs(2000)
+        some, thousands = tool_runs(20), tool_runs(1000)
         stream(few, some)
         stream(many, thousands)
         check_ratio(lambda: multiple(lambda: stream(many, thousands), lambda: stream(few, some)), MOST)
@@ -110,7 +110,7 @@ async def test_a_large_paste_costs_what_its_lines_cost() -> None:
             await pilot.pause()
             assert prompt.text == pasted
 
-        await check_growth(paste, 2_000, 20_000)
+        await check_growth(paste, 1_000, 10_000)
 
 
 async def test_typing_in_the_switcher_costs_what_its_models_cost() -> None:

@@ -103,10 +103,8 @@ REPLIES: dict[str, Reply] = {
 def test_no_answer_of_a_server_gets_the_key_out(desk: Desk, reply: Reply, literal: bool) -> None:
     with chat_server(reply, saying("ok")) as server:
         desk.configure(server.base_url, literal=literal)
-        for output in ("text", "jsonl"):
-            desk.patchbay(
-                "run", "-p", "hi", "--output", output, "--record", str(desk.folder / "wire"), "--max-steps", "2"
-            )
+        words = ("run", "-p", "hi", "--record", str(desk.folder / "wire"), "--max-steps", "2", "--output")
+        desk.all_of((*words, "text"), (*words, "jsonl"))
         assert server.headers[0].get("Authorization", server.headers[0].get("authorization")) == f"Bearer {KEY}"
     listed = json.loads(desk.patchbay("sessions", "list", "--json"))["sessions"]
     assert len(listed) == 2

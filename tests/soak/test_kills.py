@@ -69,7 +69,7 @@ def _order(seed: int, first: int, home: Path) -> Order:
     compacting = point in COMPACTION_POINTS
     if point.startswith("migrate."):
         point = point if seed == first else ""
-    often = 1 if point in ("open.created", "close.begun") else 4 if point.startswith("snapshot") else 12
+    often = 1 if point in ("open.created", "close.begun") else 2 if point.startswith("snapshot") else 12
     count = chance.randint(1, 2 if compacting else often)
     return Order(
         home=str(home),
