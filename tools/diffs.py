@@ -1,12 +1,15 @@
 """Unified diffs of texts, bounded in time: for previews, summaries and stale-file excerpts."""
 
 import difflib
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
 _COMPARED_LINES = 3000
 """Differing lines on one side up to which a small diff is looked for; beyond, one block replaces the other."""
+_PAIRS = 30_000
+"""Pairs of equal lines up to which lines that are everywhere (blank ones, brackets) are compared like all others."""
 CONTEXT = 3
 """Unchanged lines before and after the changes of a hunk."""
 
@@ -73,7 +76,9 @@ def line_changes(old: list[str], new: list[str]) -> list[LineChange]:
         return []
     if max(len(old_part), len(new_part)) > _COMPARED_LINES:
         return [(lead, len(old) - tail, lead, len(new) - tail)]
-    steps = difflib.SequenceMatcher(None, old_part, new_part).get_opcodes()
+    counts, others = Counter(old_part), Counter(new_part)
+    often = sum(count * others[line] for line, count in counts.items()) > _PAIRS
+    steps = difflib.SequenceMatcher(None, old_part, new_part, autojunk=often).get_opcodes()
     return [(a + lead, b + lead, c + lead, d + lead) for step, a, b, c, d in steps if step != "equal"]
 
 

@@ -204,3 +204,11 @@ def test_nearest_regions_do_not_overlap_and_are_ordered() -> None:
     assert regions[0].likeness >= regions[-1].likeness
     assert len({region.first for region in regions}) == 3
     assert nearest_regions([], ["x"]) == []
+
+
+def test_lines_that_are_everywhere_keep_the_bytes_of_the_file_between_changed_ones() -> None:
+    count = 150
+    there = "".join(f"\tvalue_{n} = {n}\n  \t\n" for n in range(count))
+    asked = "".join(f"    value_{n} = {n}\n\n" for n in range(count))
+    wanted = "".join(f"    other_{n} = {n}\n\n" for n in range(count))
+    assert edited(there, asked, wanted) == "".join(f"\tother_{n} = {n}\n  \t\n" for n in range(count))
