@@ -97,7 +97,9 @@ def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
         session_id, lock = _copy(paths, opened.connection, session_id)
     loaded = load_session(opened.connection, session_id)
     bus = MessageBus(SessionStore(loaded.state), first_seq=loaded.last_seq + 1)
-    recorder = Recorder(opened, replayed=loaded.weight)  # from here on the connection is its own
+    recorder = Recorder(
+        opened, replayed=loaded.weight, answering=loaded.state.answer
+    )  # from here on the connection is its own
     bus.attach(recorder.sink)
     repair(bus, cost_of)
     for problem in loaded.problems:

@@ -38,6 +38,7 @@ from .events import (
 from .fault_points import reached
 from .searchable import SearchableTexts, storable
 from .snapshotter import Snapshotter
+from .state import AnswerEntry
 from .writing_place import WritingPlace
 
 BATCH_S = 0.2
@@ -74,11 +75,13 @@ class Recorder:
         *,
         on_problem: Callable[[str], None] = lambda _message: None,
         replayed: int = 0,
+        answering: AnswerEntry | None = None,
         later: bool = False,
     ) -> None:
         """``database`` is its file, or one that was opened for this recorder alone, which then closes it.
 
-        ``replayed`` is how many events the session's opening had to replay: many call for a snapshot. ``later``
+        ``replayed`` is how many events the session's opening had to replay: many call for a snapshot. ``answering``
+        is the answer that was arriving when its last process died. ``later``
         says that the file could not be opened and was told: that is tried again whenever there is something to
         write. Without it raises ``DatabaseError``.
         """
@@ -87,7 +90,7 @@ class Recorder:
         self.on_problem = on_problem
         self.on_saving: Callable[[str], None] = lambda _problem: None
         """Told why saving fails when that begins, and of nothing ("") when it is over."""
-        self._searchable = SearchableTexts()
+        self._searchable = SearchableTexts(answering)
         self._snapshots = Snapshotter(self._place.path, replayed=replayed)
         self._told = later
         self._closed = False
