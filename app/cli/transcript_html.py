@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from ...providers.redact import redact
 from ...tools.events import FileChanged, Outcome
 from ...tools.safe_text import reveal, safe_line, safe_text
+from ..engine.answer_ends import cut_short
 from ..engine.compaction_words import compaction_line
 from ..engine.events import Attachment, NoticeLevel, Stamped, ToolActivity
 from ..engine.state import (
@@ -102,6 +103,8 @@ class _Page:
                     yield from self._part(part)
                 if entry.error is not None:
                     yield f'<p class="notice error">{_line(entry.error.message)}</p>'
+                elif short := cut_short(entry):
+                    yield f'<p class="notice warning">{_line(short)}</p>'
                 yield "</section>"
             case NoticeEntry():
                 level = "" if entry.level is NoticeLevel.INFO else f" {entry.level.value}"

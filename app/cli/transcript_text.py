@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ...tools.safe_text import safe_line, safe_text
+from ..engine.answer_ends import cut_short
 from ..engine.compaction_words import compaction_line
 from ..engine.events import Cost, CostSource
 from ..engine.state import (
@@ -62,6 +63,8 @@ def _markdown_entry(entry: Entry, runs: dict[str, ToolRun]) -> Iterator[str]:
                 yield from _markdown_part(part, runs)
             if entry.error is not None:
                 yield f"**{safe_line(entry.error.message)}**"
+            elif short := cut_short(entry):
+                yield f"*({short})*"
         case NoticeEntry():
             yield f"*{safe_line(entry.message)}*"
         case SwitchEntry():

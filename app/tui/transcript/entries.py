@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from ....providers.events import ResponseError, StopReason
+from ....providers.events import ResponseError
 from ....tools.safe_text import safe_line
+from ...engine.answer_ends import cut_short
 from ...engine.attached import attachment_line
 from ...engine.compaction_words import compaction_line
 from ...engine.events import Cost, CostSource, NoticeLevel
@@ -35,13 +36,6 @@ from .own_command import OwnCommandCell
 from .palette import Look, Signs
 from .rows import MUTED, PLAIN, Line, expand_tabs, plain_line
 from .tool_cell import ToolCell
-
-_STOPS = {
-    StopReason.MAX_TOKENS: "cut off: the answer reached its token limit",
-    StopReason.CONTENT_FILTER: "stopped by the provider's content filter",
-    StopReason.REFUSAL: "the model refused",
-    StopReason.CANCELLED: "cancelled",
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -252,14 +246,15 @@ class AnswerView(EntryView):
 
     def _ending(self, entry: AnswerEntry) -> list[Cell]:
         """What stands below an answer that did not end well."""
-        if self._ended or (entry.error is None and entry.stop_reason not in _STOPS):
+        short = cut_short(entry)
+        if self._ended or (entry.error is None and not short):
             return []
         self._ended = True
         bar = self._around.signs.bar
         if entry.error is not None:
             lines, role = error_lines(entry.error, self._around.retry_hint), "danger"
         else:
-            lines, role = [plain_line(_STOPS[entry.stop_reason or StopReason.OTHER], Look(role="warn"))], "warn"
+            lines, role = [plain_line(short, Look(role="warn"))], "warn"
         return [LinesCell(lines, lead=((f"{bar} ", Look(role=role)),), gap=bool(entry.parts), selectable=True)]
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patchbay.app.cli.transcript_html import to_html
+from patchbay.app.cli.transcript_text import to_markdown
 from patchbay.app.engine.events import Attachment, AttachmentKind, Cost, CostSource, NoticeLevel
 from patchbay.app.engine.state import (
     AnswerEntry,
@@ -20,6 +21,7 @@ from patchbay.app.engine.state import (
     ToolRun,
 )
 from patchbay.providers.base import ModelRef
+from patchbay.providers.events import StopReason
 from patchbay.tools.events import FileChanged, Outcome
 
 ALLOWED = {
@@ -168,6 +170,26 @@ def test_what_an_answer_cost_is_no_more_certain_than_it_is(amount, source, words
     state = state_with("x")
     answer = replace(state.transcript[1], cost=Cost(amount=Decimal(amount), source=source))
     assert words in to_html(replace(state, transcript=(answer,)), "t")
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        (StopReason.CANCELLED, "cancelled"),
+        (StopReason.MAX_TOKENS, "cut off: the answer reached its token limit"),
+        (StopReason.END_TURN, ""),
+        (None, ""),
+    ],
+)
+def test_an_answer_that_is_not_whole_says_so_in_every_form(stop, words):
+    state = state_with("x")
+    state = replace(state, transcript=(replace(state.transcript[1], stop_reason=stop),))
+    page, markdown = to_html(state, "t"), to_markdown(state, "t")
+    assert ("notice warning" in page) == bool(words)
+    if words:
+        assert f'<p class="notice warning">{words}</p>' in page and f"*({words})*" in markdown
+    else:
+        assert "*(" not in markdown
 
 
 def test_a_huge_change_is_named_and_not_shown():
