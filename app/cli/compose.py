@@ -38,7 +38,7 @@ from ..engine.events import NoticeLevel
 from ..engine.handoff import Prepare, Prepared
 from ..engine.ledger_reader import open_ledger
 from ..engine.session import Parts, Session
-from ..engine.state import SessionState
+from ..engine.state import NoticeEntry, SessionState
 from ..kept_catalogue import refreshed_file
 from ..kept_keys import with_kept_keys
 from ..kept_lessons import PROBES_FILE, KeptLessons, KeptProbes
@@ -60,6 +60,9 @@ from .retention import Retention
 from .runtime import Runtime
 from .session_shelf import SessionShelf
 from .titling import title_writer
+
+_LATELY = 100
+"""Entries at the end of a conversation that a person can be taken to have seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +174,17 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     directory.on_change = runtime.list_providers
     log.on_problem = partial(session.notice, level=NoticeLevel.WARNING)
     problems = [catalogue.problem] if catalogue.problem else []
-    for warning in (*journal.warnings, *settings.warnings, *problems):
+    said = _said_lately(session.state)
+    for warning in (*journal.warnings, *(each for each in (*settings.warnings, *problems) if each not in said)):
         session.notice(warning, NoticeLevel.WARNING)
     if waiting := len(session.state.queued):
         session.notice(waiting_words(waiting), NoticeLevel.WARNING)
     return runtime
+
+
+def _said_lately(state: SessionState) -> frozenset[str]:
+    """The notices near the end of a resumed conversation: what stays as it was need not be said with every start."""
+    return frozenset(entry.message for entry in state.transcript[-_LATELY:] if isinstance(entry, NoticeEntry))
 
 
 def _select_mode(session: Session, wished: Mode) -> None:

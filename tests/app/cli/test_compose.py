@@ -51,6 +51,17 @@ async def test_a_local_server_is_found_and_its_model_chosen_with_a_word_on_what_
     await runtime.aclose()
 
 
+async def test_what_is_wrong_with_the_settings_is_said_once_in_a_conversation(own_home, tmp_path):
+    config = own_home / ".config/patchbay/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('colour = "red"\n')
+    for wish in (Wish(folder=tmp_path), Wish(folder=tmp_path, resume=True), Wish(folder=tmp_path)):
+        runtime = runtime_in(tmp_path, wish)
+        notices = [entry.message for entry in runtime.session.state.transcript if isinstance(entry, NoticeEntry)]
+        assert sum("colour" in notice for notice in notices) == 1
+        await runtime.aclose()
+
+
 async def test_a_model_a_local_server_has_not_is_refused_before_any_request(tmp_path):
     runtime = runtime_in(tmp_path, Wish(folder=tmp_path, model="llama.cpp/huge"))
     assert await runtime.start() == "llama.cpp has no model 'huge'. It has tiny"
