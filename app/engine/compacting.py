@@ -234,7 +234,8 @@ class MakingRoom:
         window = model.context_window or this.before
         portion = (window - known.rate * request_weight(empty) - 2 * wanted) * 0.9
         if wanted < _SHORTEST_BY_MODEL or portion < _SHORTEST_BY_MODEL:
-            return "", "the window is too small for a summary"
+            full = model.context_window is not None and this.before > model.context_window // 2
+            return "", "the window is too small for a summary" if full else "there is too little for a summary"
         try:
             provider = self._provider_of(model.ref)
         except ProviderConfigError as error:

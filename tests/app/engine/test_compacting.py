@@ -313,6 +313,25 @@ async def test_a_long_conversation_is_compacted_off_the_loop(monkeypatch, turns,
     assert_valid(history(session.state))
 
 
+@pytest.mark.parametrize(
+    ("window", "why"),
+    [
+        (None, "there is too little for a summary"),
+        (50_000, "there is too little for a summary"),
+        (700, "the window is too small for a summary"),
+    ],
+)
+async def test_why_no_model_writes_the_summary_is_what_is_the_case(window, why):
+    server = Server(50_000)
+    session, recording, _ = session_with(server, window=window)
+    for number in range(3):
+        publish_turn(session.bus, str(number), prompt=f"prompt {number}", text=LONG[:500])
+    session.compact()
+    await session.wait_idle()
+    (done,) = recording.of(Compacted)
+    assert (done.method, done.why_digest) == (CompactionMethod.DIGEST, why)
+
+
 async def test_no_room_is_made_when_the_person_does_not_want_it():
     server = Server(1500)
     session, recording, _ = session_with(server, window=1500)
