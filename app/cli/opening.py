@@ -29,14 +29,20 @@ class Journal:
 
     bus: MessageBus
     recorder: Recorder
+    paths: Paths
     lock: SessionLock | None = None
     warnings: tuple[str, ...] = ()
 
-    def close(self) -> None:
-        """Write what is left and give the session back."""
+    def close(self) -> str:
+        """Write what is left and give the session back. Returns what to tell the person of what cannot be saved."""
         self.recorder.close()
         if self.lock is not None:
             self.lock.release()
+        if not self.recorder.left:
+            return ""
+        from .rescuing import rescued  # hardly ever needed
+
+        return rescued(self.recorder, self.bus.store.state.session_id, self.paths)
 
 
 def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: str | None = None) -> Journal:
@@ -68,7 +74,7 @@ def _in_memory(paths: Paths, folder: str, error: DatabaseUnwritable) -> Journal:
     bus.attach(recorder.sink)
     bus.publish(SessionStarted(folder=folder, version=__version__))
     warning = f"This session cannot be saved now: it lives in memory and saving is tried again. {error}"
-    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=(warning,))
+    return Journal(bus=bus, recorder=recorder, paths=paths, lock=lock, warnings=(warning,))
 
 
 def _wanted(connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None) -> str | None:
@@ -85,7 +91,7 @@ def _new(paths: Paths, opened: Opened, folder: str) -> Journal:
     recorder = Recorder(opened)
     bus.attach(recorder.sink)
     bus.publish(SessionStarted(folder=folder, version=__version__))
-    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=_said(opened))
+    return Journal(bus=bus, recorder=recorder, paths=paths, lock=lock, warnings=_said(opened))
 
 
 def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
@@ -97,16 +103,15 @@ def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
         session_id, lock = _copy(paths, opened.connection, session_id)
     loaded = load_session(opened.connection, session_id)
     bus = MessageBus(SessionStore(loaded.state), first_seq=loaded.last_seq + 1)
-    recorder = Recorder(
-        opened, replayed=loaded.weight, answering=loaded.state.answer
-    )  # from here on the connection is its own
+    # From here on the connection is the recorder's own.
+    recorder = Recorder(opened, replayed=loaded.weight, answering=loaded.state.answer)
     bus.attach(recorder.sink)
     repair(bus, cost_of)
     for problem in loaded.problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
     warnings = _said(opened) if free else (*_said(opened), COPIED)
-    return Journal(bus=bus, recorder=recorder, lock=lock, warnings=warnings)
+    return Journal(bus=bus, recorder=recorder, paths=paths, lock=lock, warnings=warnings)
 
 
 def _copy(paths: Paths, connection: sqlite3.Connection, session_id: str) -> tuple[str, SessionLock | None]:

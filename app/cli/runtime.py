@@ -197,7 +197,7 @@ class Runtime:
             self.sessions.close()
         if self.toolbox is not None:
             await self.toolbox.aclose()
-        if self.journal is not None:
-            self.journal.close()
+        if self.journal is not None and (unsaved := self.journal.close()):
+            sys.stderr.write(f"patchbay: {unsaved}\n")
         await self.directory.aclose()
         await self.observing.aclose()

@@ -96,6 +96,8 @@ class Recorder:
         self._closed = False
         self.unsaved = 0
         """Rows that the disk has refused so far."""
+        self.left: tuple[tuple[Stamped, int], ...] = ()
+        """After closing: the events that could not be saved, with their last ``seq``."""
         self._thread = threading.Thread(target=self._work, name="patchbay-recorder", daemon=True)
         self._thread.start()
 
@@ -144,6 +146,7 @@ class Recorder:
                 with contextlib.suppress(RuntimeError):  # the loop that waited is gone: the process is ending
                     flush.done()
                 if flush.stop:
+                    self.left = tuple((row.stamped, row.last_seq) for row in rows)
                     reached("close.begun")
                     self._snapshots.close()
                     self._place.close()

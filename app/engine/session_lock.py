@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from ..paths import make_private_file
@@ -40,9 +41,13 @@ class SessionLock:
             return False
 
     def release(self) -> None:
-        """Give the session back. The file goes first: whoever comes next makes and locks a new one."""
+        """Give the session back. The file goes first: whoever comes next makes and locks a new one.
+
+        On a disk that takes nothing it stays, unlocked, which says the same.
+        """
         if self._descriptor is not None:
-            self._file.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._file.unlink()
             os.close(self._descriptor)
             self._descriptor = None
 

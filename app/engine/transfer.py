@@ -6,17 +6,18 @@ session id, and lines of another version are left out and counted.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, cast
 
 from ...providers.redact import redact
 from .archive import insert_event, session_facts
 from .budget_state import BudgetEvent
-from .codec import TAG, decode_event, journal_text
+from .codec import TAG, decode_event, encode, journal_text
 from .events import NOT_JOURNALLED, ModelSelected, SessionForked, Stamped
 from .packed_rows import journal_rows
-from .private_commands import without_private
+from .private_commands import Row, without_private
 from .searchable import SearchableTexts, storable
 
 FORMAT = "patchbay-session"
@@ -42,15 +43,40 @@ class Imported:
 
 def export_lines(connection: sqlite3.Connection, session_id: str) -> Iterator[str]:
     """The lines of a session, without line ends. Raises ``KeyError`` when there is no such session."""
-    row = connection.execute(
+    facts = _facts(connection, session_id)
+    if facts is None:
+        raise KeyError(session_id)
+    yield from _lines(session_id, facts, _saved_rows(connection, session_id))
+
+
+def rescue_lines(
+    connection: sqlite3.Connection | None, session_id: str, unsaved: Sequence[tuple[Stamped, int]]
+) -> Iterator[str]:
+    """The lines of a session whose newest events, with their last ``seq``, are not in the database; or none is."""
+    facts = None if connection is None else _facts(connection, session_id)
+    if facts is None:
+        folder, title = session_facts(stamped for stamped, _ in unsaved)
+        facts = {"folder": folder, "title": title}
+    saved = () if connection is None else _saved_rows(connection, session_id)
+    rest = ((each.seq, last_seq, each.at, journal_text(encode(each.event))) for each, last_seq in unsaved)
+    yield from _lines(session_id, facts, chain(saved, rest))
+
+
+def _facts(connection: sqlite3.Connection, session_id: str) -> dict[str, Any] | None:
+    names = ("folder", "title", "name", "model", "created_at", "updated_at")
+    found = connection.execute(
         "SELECT folder, title, name, model, created_at, updated_at FROM sessions WHERE id = ?", (session_id,)
     ).fetchone()
-    if row is None:
-        raise KeyError(session_id)
-    names = ("folder", "title", "name", "model", "created_at", "updated_at")
-    head = {"format": FORMAT, "version": VERSION, "id": session_id, **dict(zip(names, row, strict=True))}
+    return None if found is None else dict(zip(names, found, strict=True))
+
+
+def _saved_rows(connection: sqlite3.Connection, session_id: str) -> Iterator[Row]:
+    return ((row.seq, row.last_seq, row.at, row.body) for row in journal_rows(connection, session_id))
+
+
+def _lines(session_id: str, facts: dict[str, Any], rows: Iterable[Row]) -> Iterator[str]:
+    head = {"format": FORMAT, "version": VERSION, "id": session_id, **facts}
     yield json.dumps(_redacted(head), ensure_ascii=False)
-    rows = ((row.seq, row.last_seq, row.at, row.body) for row in journal_rows(connection, session_id))
     for seq, last_seq, at, body in without_private(rows):
         event = journal_text(_redacted(json.loads(body)))
         yield f'{{"seq":{seq},"last_seq":{last_seq},"at":{at!r},"event":{event}}}'

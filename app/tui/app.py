@@ -49,6 +49,14 @@ class PatchbayApp(App[Leaving]):
         filters = super().get_line_filters()
         return filters if self._ascii is None else [*filters, self._ascii]
 
+    async def action_quit(self) -> None:
+        """Textual has a key for it that goes before those of screens: it means what ours means."""
+        for screen in self.screen_stack:
+            if isinstance(screen, MainScreen):
+                screen.action_quit()
+                return
+        self.exit()
+
     def on_mount(self) -> None:
         """Show the session."""
         signs = ASCII_SIGNS if self._preferences.ascii else UNICODE_SIGNS

@@ -377,7 +377,9 @@ class MainScreen(SwitchingScreen, WindowScreen, VerifyingScreen, SessionsScreen)
         self.notify("Press Ctrl+C again to quit.", timeout=QUIT_WINDOW_S, markup=False)
 
     def action_quit(self) -> None:
-        """Leave; the session is on disk."""
+        """Leave; the session is on disk. Of one that is not, that is said first."""
+        if self._stays_unsaved():
+            return
         self._patchbay.exit(Ending.QUIT)
 
 

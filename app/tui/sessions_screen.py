@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, cast
 
 from textual.app import App
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 DRAFT_S = 0.4
 """How long nothing must be typed before what stands in the prompt is kept on disk."""
 _AGAIN_S = 10.0
-"""A second ``/new`` within this time stops the turn."""
+"""Who asks to leave twice within this time means it."""
 
 
 class SessionsScreen(PastingScreen):
@@ -35,7 +36,7 @@ class SessionsScreen(PastingScreen):
     _draft_timer: Timer | None = None
     _draft: str = ""
     _draft_kept: str = ""
-    _leaving_asked: float = 0.0
+    _leaving_asked: float = -inf
 
     def on_mount(self) -> None:
         """Bring back what stood unsent, show the session's name, and delete what is no longer kept."""
@@ -104,14 +105,32 @@ class SessionsScreen(PastingScreen):
 
     def action_new_session(self) -> None:
         """Begin a new session in this folder with this model; a running turn is asked about first."""
-        now = time.monotonic()
-        if self._session.busy and now - self._leaving_asked > _AGAIN_S:
-            self._leaving_asked = now
-            self._warn("A turn runs. /new again stops it and begins anew; what was done is kept.")
+        if self._session.busy and self._asks_first(
+            "A turn runs. /new again stops it and begins anew; what was done is kept."
+        ):
             return
         self._leave_for(OpenSession(folder=self._session.state.folder))
 
+    def _asks_first(self, meaning: str) -> bool:
+        """Say what leaving means; False when it was said a moment ago and the person asks for it again."""
+        now = time.monotonic()
+        if now - self._leaving_asked <= _AGAIN_S:
+            return False
+        self._leaving_asked = now
+        self._warn(meaning)
+        return True
+
+    def _stays_unsaved(self) -> bool:
+        """Whether to stay because the disk does not take the session; that is said, once."""
+        problem = self._session.state.unsaved
+        return bool(problem) and self._asks_first(
+            f"This session is not saved: {problem}. Make room, and it is saved by itself. Once more leaves it: what is"
+            " missing is then written to a file elsewhere, if that can be done."
+        )
+
     def _leave_for(self, choice: OpenSession) -> None:
+        if self._stays_unsaved():
+            return
         if choice.session_id is None and (model := self._session.state.model) is not None:
             choice = OpenSession(folder=choice.folder, model=str(model.ref))
         self._keep_draft()

@@ -9,9 +9,10 @@ from patchbay.app.cli.retention import Retention
 from patchbay.app.cli.session_shelf import SessionShelf
 from patchbay.app.engine.database import connect
 from patchbay.app.engine.drafts import load_draft, save_draft
-from patchbay.app.engine.events import TitleProposed
+from patchbay.app.engine.events import SavingChanged, TitleProposed
 from patchbay.app.engine.state import PromptEntry, SessionState
 from patchbay.app.paths import find_paths
+from patchbay.app.tui.control import Ending
 from patchbay.app.tui.sessions import OpenSession, SessionsError
 from patchbay.app.tui.widgets.header import Header
 from patchbay.app.tui.widgets.prompt import Prompt
@@ -212,3 +213,34 @@ async def test_a_draft_of_another_session_is_not_shown(shelf_for):
     async with on_screen(session) as desk:
         await desk.pilot.pause(0.1)
         assert desk.screen.query_one(Prompt).text == ""
+
+
+@pytest.mark.parametrize("leave", ["ctrl+q", "/new"])
+async def test_a_session_that_is_not_saved_is_left_only_when_that_is_said_and_meant(leave):
+    session, _ = make_session(said("Yes."))
+
+    async def ask(desk):
+        if leave.startswith("/"):
+            await desk.type(leave)
+        else:
+            await desk.pilot.press(leave)
+            await desk.pilot.pause()
+
+    async with on_screen(session) as desk:
+        session.bus.publish(SavingChanged(problem="database or disk is full"))
+        await ask(desk)
+        assert desk.app.is_running and desk.app.return_value is None
+        (notice,) = desk.app._notifications
+        assert "not saved: database or disk is full" in notice.message
+        await ask(desk)
+        assert desk.app.return_value is not None
+
+
+async def test_a_session_that_is_saved_again_is_left_at_once():
+    session, _ = make_session(said("Yes."))
+    async with on_screen(session) as desk:
+        session.bus.publish(SavingChanged(problem="database or disk is full"))
+        session.bus.publish(SavingChanged(problem=""))
+        await desk.pilot.press("ctrl+q")
+        await desk.pilot.pause()
+        assert desk.app.return_value is Ending.QUIT
