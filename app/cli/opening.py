@@ -2,11 +2,11 @@
 
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ... import __version__
 from ...providers.pricing import cost_of
-from ..engine.archive import fork
+from ..engine.archive import fork, restore
 from ..engine.bus import MessageBus
 from ..engine.database import DatabaseUnwritable, Opened, latest_session, open_database
 from ..engine.events import NoticeLevel, NoticePosted, SessionStarted
@@ -21,6 +21,7 @@ from ..settings import SettingsError
 from .sessions import the_session
 
 COPIED = "That session is open in another Patchbay: this is a copy of it, and both go their own way from here."
+BACK = "That session was removed: it is back in the lists, as it is gone on with."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,13 @@ def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: st
             raise
         return _in_memory(paths, folder, error)
     try:
-        found = _wanted(opened.connection, folder, resume=resume, session=session)
-        return _new(paths, opened, folder) if found is None else _earlier(paths, opened, found)
+        found, removed = _wanted(opened.connection, folder, resume=resume, session=session)
+        if found is None:
+            return _new(paths, opened, folder)
+        if removed:  # what is said in it now would be in no list, and be deleted with it
+            restore(opened.connection, found)
+        journal = _earlier(paths, opened, found)
+        return replace(journal, warnings=(*journal.warnings, BACK)) if removed else journal
     except BaseException:
         opened.connection.close()
         raise
@@ -71,11 +77,14 @@ def _in_memory(paths: Paths, folder: str, error: DatabaseUnwritable) -> Journal:
     return Journal(bus=bus, recorder=recorder, lock=lock, warnings=(warning,))
 
 
-def _wanted(connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None) -> str | None:
-    """The id of the session to go on with. Raises ``SettingsError``."""
+def _wanted(
+    connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None
+) -> tuple[str | None, bool]:
+    """The id of the session to go on with, and whether it was removed. Raises ``SettingsError``."""
     if session is not None:
-        return the_session(connection, session).session_id
-    return latest_session(connection, folder) if resume else None
+        row = the_session(connection, session)
+        return row.session_id, row.removed
+    return (latest_session(connection, folder) if resume else None), False
 
 
 def _new(paths: Paths, opened: Opened, folder: str) -> Journal:

@@ -58,7 +58,9 @@ def test_a_line_of_no_time_is_left_out(connection, at):
     head, *lines = export_lines(connection, "session-a")
     timeless = [line for line in lines if "TurnEnded" in line]
     odd = [re.sub(r'"at":[^,]+', f'"at":{at}', line) for line in timeless]
-    done = import_lines(connection, [head, *(line for line in lines if line not in timeless), *odd], "session-b", at=5.0)
+    done = import_lines(
+        connection, [head, *(line for line in lines if line not in timeless), *odd], "session-b", at=5.0
+    )
     assert done.left_out == len(odd) > 0
     assert replayed(connection, "session-b").transcript
 
