@@ -15,6 +15,7 @@ from ..engine.ids import new_id
 from ..engine.image_names import sent_with
 from ..engine.session_lock import held_sessions
 from ..engine.state import PromptEntry, SessionState
+from ..engine.transfer import Imported
 from ..pasted_images import PastedImages
 from ..paths import Paths
 from ..tui.sessions import EXPORT_SUFFIXES, SessionsError
@@ -131,10 +132,9 @@ class SessionShelf:
 
         await _said(self._writing, work)
 
-    async def bring_in(self, file: Path) -> str:
+    async def bring_in(self, file: Path) -> Imported:
         """Import an exported session."""
-        done = await _said(self._writing, lambda connection: read_session_file(connection, file))
-        return done.session_id
+        return await _said(self._writing, lambda connection: read_session_file(connection, file))
 
     async def draft(self) -> str:
         """What stood unsent in the prompt of the session on screen."""

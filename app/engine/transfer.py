@@ -43,6 +43,17 @@ class Imported:
     left_out: int
     """Lines that could not be read as an event of this version, and those that were there twice."""
 
+    @property
+    def left_words(self) -> str:
+        """What is missing of the file, in words; empty when nothing is."""
+        match self.left_out:
+            case 0:
+                return ""
+            case 1:
+                return "1 line could not be read and is left out"
+            case several:
+                return f"{several:,} lines could not be read and are left out"
+
 
 def export_lines(connection: sqlite3.Connection, session_id: str) -> Iterator[str]:
     """The lines of a session, without line ends. Raises ``KeyError`` when there is no such session."""

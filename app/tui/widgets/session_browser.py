@@ -202,7 +202,9 @@ class SessionBrowser(SessionListing):
         async def bring_in(name: str) -> str:
             if not name.strip():
                 return "Name a .jsonl file that Patchbay exported."
-            self._done("Imported. Enter opens it.", await self._sessions.bring_in(self._file(name)))
+            done = await self._sessions.bring_in(self._file(name))
+            left = f" {done.left_words}." if done.left_out else ""
+            self._done(f"Imported.{left} Enter opens it.", done.session_id)
             return ""
 
         self._ask("Import a .jsonl file", "", bring_in)

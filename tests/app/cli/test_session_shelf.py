@@ -86,7 +86,7 @@ async def test_what_cannot_be_exported_or_imported_is_said(shelf, tmp_path):
 
 async def test_an_export_comes_back_in(shelf, tmp_path):
     await shelf.export("session-a", tmp_path / "a.jsonl")
-    new = await shelf.bring_in(tmp_path / "a.jsonl")
+    new = (await shelf.bring_in(tmp_path / "a.jsonl")).session_id
     assert [each.text for each in await shelf.last_messages(new)] == [
         each.text for each in await shelf.last_messages("session-a")
     ]
