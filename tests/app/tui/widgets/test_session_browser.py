@@ -283,9 +283,12 @@ async def test_exports_say_where_and_stop_before_another_file(tmp_path):
         await seen.pilot.pause()
         await seen.pilot.press("enter")
         await seen.desk.when(lambda: "Name a .jsonl file" in seen.status)
+        exported = tmp_path / "work" / "out.jsonl"
+        exported.write_text(exported.read_text() + "torn\n")
         line.value = "out.jsonl"
         await seen.pilot.press("enter")
         await seen.desk.when(lambda: "Imported" in seen.status)
+        assert "1 line could not be read and is left out" in seen.status
         await seen.desk.when(lambda: seen.list.selected is not None and seen.list.selected.session_id != "session-a")
 
 
