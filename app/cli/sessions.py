@@ -187,7 +187,12 @@ def _fork(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     number: int | None = options.before
     if number is not None and not 1 <= number <= len(prompts):
         listed = "\n".join(f"  {place}  {_cut(each.text)}" for place, each in enumerate(prompts, 1))
-        raise SettingsError(f"there is no prompt {number} in {session.session_id}. There are:\n{listed}")
+        there = (
+            f"There are:\n{listed}"
+            if prompts
+            else "All of its prompts were taken back; without --before it is copied whole."
+        )
+        raise SettingsError(f"there is no prompt {number} in {session.session_id}. {there}")
     before = None if number is None else prompts[number - 1]
     copy, now = new_id("session"), time.time()
     archive.fork(

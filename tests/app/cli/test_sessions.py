@@ -228,3 +228,11 @@ def test_the_settings_say_how_long_sessions_are_kept(database, capsys, own_home)
     code, _, err = run(capsys, "prune", "--dry-run")
     assert code == 2
     assert "sessions.keep_days" in err
+
+
+def test_a_session_without_prompts_is_forked_whole(database, capsys):
+    written_session(database, "session-abc", prompts=0)
+    code, _, err = run(capsys, "fork", "abc", "--before", "1")
+    assert code == 2
+    assert "There are" not in err
+    assert "without --before" in err
