@@ -10,7 +10,7 @@ from typing import TypeVar
 from ..engine import archive
 from ..engine.archive import Hit, SessionRow
 from ..engine.archive_views import Message, last_messages, session_prompts
-from ..engine.drafts import load_draft, save_draft
+from ..engine.drafts import load_draft, save_draft, take_over_draft
 from ..engine.ids import new_id
 from ..engine.image_names import sent_with
 from ..engine.session_lock import held_sessions
@@ -137,8 +137,15 @@ class SessionShelf:
         return await _said(self._writing, lambda connection: read_session_file(connection, file))
 
     async def draft(self) -> str:
-        """What stood unsent in the prompt of the session on screen."""
-        return await _said(self._writing, lambda connection: load_draft(connection, self._state()))
+        """What stood unsent in the prompt of the session on screen, or before it in one that no list shows."""
+
+        def find(connection: sqlite3.Connection) -> str:
+            state = self._state()
+            return load_draft(connection, state) or take_over_draft(
+                connection, state.session_id, state.folder, in_use=held_sessions(self._paths.locks)
+            )
+
+        return await _said(self._writing, find)
 
     def keep_draft(self, text: str) -> None:
         """Keep what stands unsent now."""
