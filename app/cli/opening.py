@@ -3,9 +3,11 @@
 import sqlite3
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ... import __version__
 from ...providers.pricing import cost_of
+from ...tools.safe_text import safe_line
 from ..engine.archive import fork, restore
 from ..engine.bus import MessageBus
 from ..engine.database import DatabaseUnwritable, Opened, latest_session, open_database
@@ -58,7 +60,7 @@ def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: st
             return _new(paths, opened, folder)
         if removed:  # what is said in it now would be in no list, and be deleted with it
             restore(opened.connection, found)
-        journal = _earlier(paths, opened, found)
+        journal = _earlier(paths, opened, found, folder)
         return replace(journal, warnings=(*journal.warnings, BACK)) if removed else journal
     except BaseException:
         opened.connection.close()
@@ -97,7 +99,7 @@ def _new(paths: Paths, opened: Opened, folder: str) -> Journal:
     return Journal(bus=bus, recorder=recorder, lock=lock, warnings=_said(opened))
 
 
-def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
+def _earlier(paths: Paths, opened: Opened, session_id: str, folder: str) -> Journal:
     """An earlier session, replayed and repaired; a copy of it when another process has it open."""
     from ..engine.snapshots import load_session  # with all that unpacks a state: a new session needs none of it
 
@@ -114,8 +116,16 @@ def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
     for problem in loaded.problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
-    warnings = _said(opened) if free else (*_said(opened), COPIED)
+    warnings = (*_said(opened), *(() if free else (COPIED,)), *_moved(loaded.state.folder, folder))
     return Journal(bus=bus, recorder=recorder, lock=lock, warnings=warnings)
+
+
+def _moved(began: str, folder: str) -> tuple[str, ...]:
+    """What is said when a session goes on in another folder than the one it began in."""
+    if not began or began == folder:
+        return ()
+    gone = "" if Path(began).is_dir() else ", which is gone"
+    return (f"This session began in {safe_line(began)}{gone}: its tools work in {safe_line(folder)} from here on.",)
 
 
 def _copy(paths: Paths, connection: sqlite3.Connection, session_id: str) -> tuple[str, SessionLock | None]:

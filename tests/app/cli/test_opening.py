@@ -29,10 +29,12 @@ def test_the_last_session_of_a_folder_or_a_named_one_goes_on(paths):
     written_session(paths.database, "session-two", folder="/a", prompts=2, started=2000.0)
     last = open_journal(paths, "/a", resume=True)
     assert len(prompts(last)) == 2
+    assert last.warnings == ()
     last.close()
     named = open_journal(paths, "/elsewhere", session="one")
     assert named.bus.store.state.session_id == "session-one"
     assert named.bus.store.state.folder == "/a"
+    assert named.warnings == ("This session began in /a, which is gone: its tools work in /elsewhere from here on.",)
     named.close()
     with pytest.raises(SettingsError, match="no session"):
         open_journal(paths, "/a", session="three")
