@@ -116,6 +116,8 @@ def _earlier(paths: Paths, opened: Opened, session_id: str, folder: str) -> Jour
     for problem in loaded.problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
+    if loaded.state.folder != folder:  # what the model is told of the folder must be where its tools work
+        bus.publish(SessionStarted(folder=folder, version=__version__))
     warnings = (*_said(opened), *(() if free else (COPIED,)), *_moved(loaded.state.folder, folder))
     return Journal(bus=bus, recorder=recorder, lock=lock, warnings=warnings)
 

@@ -33,9 +33,13 @@ def test_the_last_session_of_a_folder_or_a_named_one_goes_on(paths):
     last.close()
     named = open_journal(paths, "/elsewhere", session="one")
     assert named.bus.store.state.session_id == "session-one"
-    assert named.bus.store.state.folder == "/a"
+    assert named.bus.store.state.folder == "/elsewhere", "what the model is told is where its tools work"
     assert named.warnings == ("This session began in /a, which is gone: its tools work in /elsewhere from here on.",)
     named.close()
+    assert {row.folder for row in list_sessions(connect(paths.database))} == {"/a"}, "it is listed where it began"
+    back = open_journal(paths, "/a", session="one")
+    assert (back.bus.store.state.folder, len(prompts(back))) == ("/a", 1)
+    back.close()
     with pytest.raises(SettingsError, match="no session"):
         open_journal(paths, "/a", session="three")
 
