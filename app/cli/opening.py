@@ -122,12 +122,12 @@ def _earlier(paths: Paths, opened: Opened, session_id: str, folder: str) -> Jour
     return Journal(bus=bus, recorder=recorder, lock=lock, warnings=warnings)
 
 
-def _moved(began: str, folder: str) -> tuple[str, ...]:
-    """What is said when a session goes on in another folder than the one it began in."""
-    if not began or began == folder:
+def _moved(before: str, folder: str) -> tuple[str, ...]:
+    """What is said when a session goes on in another folder than the one it was in last."""
+    if not before or before == folder:
         return ()
-    gone = "" if Path(began).is_dir() else ", which is gone"
-    return (f"This session began in {safe_line(began)}{gone}: its tools work in {safe_line(folder)} from here on.",)
+    gone = "" if Path(before).is_dir() else ", which is gone"
+    return (f"This session was in {safe_line(before)}{gone}: its tools work in {safe_line(folder)} from here on.",)
 
 
 def _copy(paths: Paths, connection: sqlite3.Connection, session_id: str) -> tuple[str, SessionLock | None]:

@@ -34,7 +34,7 @@ def test_the_last_session_of_a_folder_or_a_named_one_goes_on(paths):
     named = open_journal(paths, "/elsewhere", session="one")
     assert named.bus.store.state.session_id == "session-one"
     assert named.bus.store.state.folder == "/elsewhere", "what the model is told is where its tools work"
-    assert named.warnings == ("This session began in /a, which is gone: its tools work in /elsewhere from here on.",)
+    assert named.warnings == ("This session was in /a, which is gone: its tools work in /elsewhere from here on.",)
     named.close()
     assert {row.folder for row in list_sessions(connect(paths.database))} == {"/a"}, "it is listed where it began"
     back = open_journal(paths, "/a", session="one")
