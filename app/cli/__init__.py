@@ -1,5 +1,6 @@
 """The command line. Everything heavy is imported by the command that needs it, so that ``--version`` is instant."""
 
+import errno
 import os
 import signal
 import sys
@@ -18,15 +19,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _survive_odd_text()
     try:
+        code = _code(arguments)
+        sys.stdout.flush()  # what does not arrive is an error of this command, not one of Python's end
+        return code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has left
+        _forget_output()
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _forget_output()
+        sys.stderr.write(f"patchbay: {error.strerror}: what was to be written is not all there.\n")
+        return ExitCode.FAILED
+
+
+def _code(arguments: Sequence[str]) -> int:
+    try:
         return _run(parse(arguments))
     except SystemExit as leaving:  # argparse: help, version and usage errors
         return leaving.code if isinstance(leaving.code, int) else ExitCode.USAGE
-    except KeyboardInterrupt:
-        return ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has left. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+
+
+def _forget_output() -> None:
+    """Python would complain once more when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(command: Command) -> int:

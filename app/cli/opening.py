@@ -2,11 +2,13 @@
 
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ... import __version__
 from ...providers.pricing import cost_of
-from ..engine.archive import fork
+from ...tools.safe_text import safe_line
+from ..engine.archive import fork, restore
 from ..engine.bus import MessageBus
 from ..engine.database import DatabaseUnwritable, Opened, latest_session, open_database
 from ..engine.events import NoticeLevel, NoticePosted, SessionStarted
@@ -21,6 +23,7 @@ from ..settings import SettingsError
 from .sessions import the_session
 
 COPIED = "That session is open in another Patchbay: this is a copy of it, and both go their own way from here."
+BACK = "That session was removed: it is back in the lists, as it is gone on with."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +61,13 @@ def open_journal(paths: Paths, folder: str, *, resume: bool = False, session: st
             raise
         return _in_memory(paths, folder, error)
     try:
-        found = _wanted(opened.connection, folder, resume=resume, session=session)
-        return _new(paths, opened, folder) if found is None else _earlier(paths, opened, found)
+        found, removed = _wanted(opened.connection, folder, resume=resume, session=session)
+        if found is None:
+            return _new(paths, opened, folder)
+        if removed:  # what is said in it now would be in no list, and be deleted with it
+            restore(opened.connection, found)
+        journal = _earlier(paths, opened, found, folder)
+        return replace(journal, warnings=(*journal.warnings, BACK)) if removed else journal
     except BaseException:
         opened.connection.close()
         raise
@@ -77,11 +85,14 @@ def _in_memory(paths: Paths, folder: str, error: DatabaseUnwritable) -> Journal:
     return Journal(bus=bus, recorder=recorder, paths=paths, lock=lock, warnings=(warning,))
 
 
-def _wanted(connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None) -> str | None:
-    """The id of the session to go on with. Raises ``SettingsError``."""
+def _wanted(
+    connection: sqlite3.Connection, folder: str, *, resume: bool, session: str | None
+) -> tuple[str | None, bool]:
+    """The id of the session to go on with, and whether it was removed. Raises ``SettingsError``."""
     if session is not None:
-        return the_session(connection, session).session_id
-    return latest_session(connection, folder) if resume else None
+        row = the_session(connection, session)
+        return row.session_id, row.removed
+    return (latest_session(connection, folder) if resume else None), False
 
 
 def _new(paths: Paths, opened: Opened, folder: str) -> Journal:
@@ -94,7 +105,7 @@ def _new(paths: Paths, opened: Opened, folder: str) -> Journal:
     return Journal(bus=bus, recorder=recorder, paths=paths, lock=lock, warnings=_said(opened))
 
 
-def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
+def _earlier(paths: Paths, opened: Opened, session_id: str, folder: str) -> Journal:
     """An earlier session, replayed and repaired; a copy of it when another process has it open."""
     from ..engine.snapshots import load_session  # with all that unpacks a state: a new session needs none of it
 
@@ -110,8 +121,18 @@ def _earlier(paths: Paths, opened: Opened, session_id: str) -> Journal:
     for problem in loaded.problems:
         message = f"Part of the session could not be read: {problem}"
         bus.publish(NoticePosted(message=message, level=NoticeLevel.WARNING))
-    warnings = _said(opened) if free else (*_said(opened), COPIED)
+    if loaded.state.folder != folder:  # what the model is told of the folder must be where its tools work
+        bus.publish(SessionStarted(folder=folder, version=__version__))
+    warnings = (*_said(opened), *(() if free else (COPIED,)), *_moved(loaded.state.folder, folder))
     return Journal(bus=bus, recorder=recorder, paths=paths, lock=lock, warnings=warnings)
+
+
+def _moved(before: str, folder: str) -> tuple[str, ...]:
+    """What is said when a session goes on in another folder than the one it was in last."""
+    if not before or before == folder:
+        return ()
+    gone = "" if Path(before).is_dir() else ", which is gone"
+    return (f"This session was in {safe_line(before)}{gone}: its tools work in {safe_line(folder)} from here on.",)
 
 
 def _copy(paths: Paths, connection: sqlite3.Connection, session_id: str) -> tuple[str, SessionLock | None]:

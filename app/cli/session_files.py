@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 
 from ...providers.redact import redact
@@ -11,7 +12,7 @@ from ..engine.database import load_events
 from ..engine.ids import new_id
 from ..engine.state import SessionState
 from ..engine.store import SessionStore
-from ..engine.transfer import Imported, TransferError, export_lines, import_lines
+from ..engine.transfer import MAX_LINE_CHARS, Imported, TransferError, export_lines, import_lines
 
 
 class FileProblem(Exception):
@@ -40,6 +41,8 @@ def write_new(file: Path, text: str, *, replace: bool = False) -> None:
         with os.fdopen(os.open(file, flags, 0o600), "w", encoding="utf-8", errors="replace") as out:
             out.write(text)
     except FileExistsError:
+        if file.is_dir():
+            raise FileProblem(f"{file} is a folder. Name a file in it.") from None
         raise FileProblem(f"{file} exists. Give another name: nothing is written over it.") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
@@ -49,7 +52,8 @@ def write_new(file: Path, text: str, *, replace: bool = False) -> None:
 def read_session_file(connection: sqlite3.Connection, file: Path) -> Imported:
     """Bring in a session exported as JSON lines, under a new id. Raises ``FileProblem``; then nothing is added."""
     try:
-        with open(file, encoding="utf-8", errors="surrogatepass") as lines:
+        with open(file, encoding="utf-8-sig", errors="surrogatepass") as opened:
+            lines = iter(partial(opened.readline, MAX_LINE_CHARS + 1), "")
             return import_lines(connection, lines, new_id("session"), at=time.time())
     except OSError as error:
         raise FileProblem(f"{file}: {error.strerror or error}.") from None

@@ -10,11 +10,12 @@ from typing import TypeVar
 from ..engine import archive
 from ..engine.archive import Hit, SessionRow
 from ..engine.archive_views import Message, last_messages, session_prompts
-from ..engine.drafts import load_draft, save_draft
+from ..engine.drafts import load_draft, save_draft, take_over_draft
 from ..engine.ids import new_id
 from ..engine.image_names import sent_with
 from ..engine.session_lock import held_sessions
 from ..engine.state import PromptEntry, SessionState
+from ..engine.transfer import Imported
 from ..pasted_images import PastedImages
 from ..paths import Paths
 from ..tui.sessions import EXPORT_SUFFIXES, SessionsError
@@ -131,14 +132,20 @@ class SessionShelf:
 
         await _said(self._writing, work)
 
-    async def bring_in(self, file: Path) -> str:
+    async def bring_in(self, file: Path) -> Imported:
         """Import an exported session."""
-        done = await _said(self._writing, lambda connection: read_session_file(connection, file))
-        return done.session_id
+        return await _said(self._writing, lambda connection: read_session_file(connection, file))
 
     async def draft(self) -> str:
-        """What stood unsent in the prompt of the session on screen."""
-        return await _said(self._writing, lambda connection: load_draft(connection, self._state()))
+        """What stood unsent in the prompt of the session on screen, or before it in one that no list shows."""
+
+        def find(connection: sqlite3.Connection) -> str:
+            state = self._state()
+            return load_draft(connection, state) or take_over_draft(
+                connection, state.session_id, state.folder, in_use=held_sessions(self._paths.locks)
+            )
+
+        return await _said(self._writing, find)
 
     def keep_draft(self, text: str) -> None:
         """Keep what stands unsent now."""

@@ -19,6 +19,7 @@ from ..engine.database import DatabaseError, attach, connect
 from ..engine.drafts import save_draft
 from ..engine.ids import new_id
 from ..engine.image_names import sent_with
+from ..engine.session_lock import held_sessions
 from ..pasted_images import PastedImages
 from ..paths import find_paths
 from ..settings import SettingsError, load_settings
@@ -114,7 +115,7 @@ def _export(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     try:
         write_new(options.output, text, replace=options.force)
     except FileProblem as problem:
-        force = " --force replaces it." if options.output.exists() and not options.force else ""
+        force = " --force replaces it." if options.output.is_file() and not options.force else ""
         raise SettingsError(f"{problem}{force}") from None
     sys.stderr.write(f"Written: {options.output}\n")
     return ExitCode.OK
@@ -126,15 +127,19 @@ def _import(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
             done = read_session_file(connection, file)
         except FileProblem as problem:
             raise SettingsError(str(problem)) from None
-        left = f", {done.left_out} lines of another version left out" if done.left_out else ""
-        sys.stdout.write(f"{done.session_id}  {safe_line(done.title)}  ({done.events} events{left})\n")
+        left = f", {done.left_words}" if done.left_out else ""
+        sys.stdout.write(f"{done.session_id}  {_cut(done.title)}  ({done.events} events{left})\n")
     return ExitCode.OK
 
 
 def _rm(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     days = _retention().keep_removed_days
-    for given in options.sessions:
-        session = the_session(connection, given)
+    open_now = held_sessions(find_paths(os.environ).locks)
+    sessions = [the_session(connection, given) for given in options.sessions]
+    for session in sessions:
+        if session.session_id in open_now:
+            raise SettingsError(f"{session.session_id} is open in another Patchbay: leave it there first.")
+    for session in sessions:
         archive.remove(connection, session.session_id, at=time.time())
         sys.stdout.write(f"Removed {session.session_id}  {_title(session)}\n")
     sys.stderr.write(f"`patchbay sessions restore ID` brings one back{f' within {days} days' if days else ''}.\n")
@@ -182,7 +187,12 @@ def _fork(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     number: int | None = options.before
     if number is not None and not 1 <= number <= len(prompts):
         listed = "\n".join(f"  {place}  {_cut(each.text)}" for place, each in enumerate(prompts, 1))
-        raise SettingsError(f"there is no prompt {number} in {session.session_id}. There are:\n{listed}")
+        there = (
+            f"There are:\n{listed}"
+            if prompts
+            else "All of its prompts were taken back; without --before it is copied whole."
+        )
+        raise SettingsError(f"there is no prompt {number} in {session.session_id}. {there}")
     before = None if number is None else prompts[number - 1]
     copy, now = new_id("session"), time.time()
     archive.fork(
@@ -198,8 +208,7 @@ def _fork(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
 
 
 def _restore(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
-    for given in options.sessions:
-        session = the_session(connection, given)
+    for session in [the_session(connection, given) for given in options.sessions]:
         archive.restore(connection, session.session_id)
         sys.stdout.write(f"Back: {session.session_id}  {_title(session)}\n")
     return ExitCode.OK
@@ -208,6 +217,7 @@ def _restore(connection: sqlite3.Connection, options: argparse.Namespace) -> int
 def _rename(connection: sqlite3.Connection, options: argparse.Namespace) -> int:
     session = the_session(connection, options.session)
     archive.rename(connection, session.session_id, " ".join(options.name))
+    sys.stdout.write(f"Renamed {session.session_id}  {_title(the_session(connection, session.session_id))}\n")
     return ExitCode.OK
 
 
@@ -303,12 +313,12 @@ def _parser() -> argparse.ArgumentParser:
     listing = add("list", "sessions of this folder, newest first", _list)
     listing.add_argument("--all", action="store_true", help="of every folder")
     listing.add_argument("--removed", action="store_true", help="those that were removed and can be restored")
-    listing.add_argument("--limit", type=int, default=50, metavar="N", help="at most N (default 50)")
+    listing.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most N (default 50)")
     listing.add_argument("--json", action="store_true", help="one JSON object in place of a table")
     searching = add("search", "sessions whose prompts and answers hold all of these words", _search)
     searching.add_argument("text", nargs="+", metavar="WORD")
     searching.add_argument("--here", action="store_true", help="only in this folder")
-    searching.add_argument("--limit", type=int, default=20, metavar="N", help="at most N (default 20)")
+    searching.add_argument("--limit", type=_positive, default=20, metavar="N", help="at most N (default 20)")
     searching.add_argument("--json", action="store_true", help="one JSON object in place of text")
     exporting = add("export", "a session as a file", _export)
     exporting.add_argument("session", metavar="ID")
@@ -338,6 +348,13 @@ def _parser() -> argparse.ArgumentParser:
     naming.add_argument("session", metavar="ID")
     naming.add_argument("name", nargs="*", metavar="WORD")
     return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
 
 
 def _whole(text: str) -> int:

@@ -16,9 +16,13 @@ from .events import CostSource, PromptSubmitted, SessionForked, SessionStarted, 
 from .exact import amount, total
 from .packed_rows import copy_packed, last_seq_of
 from .schema import SESSION_TABLES
-from .snippets import snippet
+from .snippets import folded, snippet
 
 _WORD = re.compile(r"\w+")
+_MOST_ENTITLED = 200
+"""Sessions that are looked at closely, of many whose titles hold the words."""
+_MOST_PLACES = 5_000
+"""Of a frequent word the newest places are enough, where its session must hold other words too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,7 @@ class Hit:
     marks: tuple[tuple[int, int], ...]
     """Where in the snippet the words stand: start and end."""
     kind: str
-    """``prompt``, ``answer`` or ``name``."""
+    """``prompt``, ``answer``, ``name`` or ``title``."""
     hits: int
     """In how many messages of the session."""
 
@@ -98,12 +102,13 @@ def find_session(connection: sqlite3.Connection, prefix: str) -> list[SessionRow
 
 
 def search(connection: sqlite3.Connection, text: str, *, folder: str | None = None, limit: int = 50) -> list[Hit]:
-    """Sessions with messages that hold every word of ``text`` (the last one may be unfinished), best first."""
+    """Sessions that hold every word of ``text`` (the last one may be unfinished), best first.
+
+    First come those with a name that holds all, then those with a message, with a title, and with several messages.
+    """
     words = _WORD.findall(text)
     if not words:
         return []
-    # One letter begins half of all words: it is looked for as a word of its own.
-    query = " ".join(f'"{word}"' for word in words) + ("*" if len(words[-1]) > 1 else "")
     within = "AND s.folder = ?" if folder is not None else ""
     # Of a frequent word the newest thousand places are enough: an answer must come within a keypress.
     rows = connection.execute(
@@ -114,7 +119,7 @@ def search(connection: sqlite3.Connection, text: str, *, folder: str | None = No
         JOIN sessions s ON s.id = t.session_id AND s.removed_at IS NULL {within}
         GROUP BY t.session_id ORDER BY s.updated_at DESC LIMIT ?
         """,  # noqa: S608 - only our own words are put in
-        (query, *((folder,) if folder is not None else ()), limit),
+        (_match(words, unfinished=True), *((folder,) if folder is not None else ()), limit),
     ).fetchall()
     bodies = _bodies(connection, [int(row[1]) for row in rows])
     sessions = _by_id(connection, [str(row[0]) for row in rows])
@@ -123,7 +128,12 @@ def search(connection: sqlite3.Connection, text: str, *, folder: str | None = No
         for session_id, place, count in rows
         if session_id in sessions and place in bodies
     ]
-    return [*_named(connection, words, {hit.session.session_id for hit in hits}, folder), *hits][:limit]
+    hits = [*_entitled(connection, words, hits, folder, named=True), *hits]
+    if len(hits) < limit:
+        hits += _entitled(connection, words, hits, folder, named=False)
+    if len(hits) < limit and len(words) > 1:
+        hits += _spread(connection, words, hits, folder, limit)
+    return hits[:limit]
 
 
 def rename(connection: sqlite3.Connection, session_id: str, name: str) -> None:
@@ -275,17 +285,78 @@ def _by_id(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Sess
     return {row[0]: _row(row) for row in rows}
 
 
-def _named(connection: sqlite3.Connection, words: Sequence[str], known: set[str], folder: str | None) -> list[Hit]:
-    """Sessions whose given name holds every word: names are not part of the journal's text."""
-    rows = connection.execute(f"{_ROW} WHERE s.name IS NOT NULL AND s.removed_at IS NULL AND s.title IS NOT NULL")
-    found = [_row(row) for row in rows]
-    return [
-        Hit(session=each, snippet=each.title, marks=(), kind="name", hits=1)
-        for each in found
-        if each.session_id not in known
-        and (folder is None or each.folder == folder)
-        and all(word.casefold() in each.title.casefold() for word in words)
+def _entitled(
+    connection: sqlite3.Connection, words: Sequence[str], known: Sequence[Hit], folder: str | None, *, named: bool
+) -> list[Hit]:
+    """Other sessions whose name, or whose title, holds every word: what a person or a model wrote is in no message."""
+    rows = connection.execute(
+        f"SELECT id, folder, coalesce(name, title) FROM sessions WHERE name IS {'NOT ' if named else ''}NULL"  # noqa: S608
+        " AND removed_at IS NULL AND title IS NOT NULL ORDER BY updated_at DESC"
+    )
+    wanted, skipped = [folded(word) for word in words], {hit.session.session_id for hit in known}
+    ids = [
+        str(session_id)
+        for session_id, where, text in rows
+        if session_id not in skipped
+        and (folder is None or where == folder)
+        and _holds(folded(text), wanted, anywhere=named)
     ]
+    found = _by_id(connection, ids[:_MOST_ENTITLED])
+    kind = "name" if named else "title"
+    return [
+        Hit(session=found[each], snippet=found[each].title, marks=(), kind=kind, hits=1)
+        for each in ids
+        if each in found
+    ]
+
+
+def _holds(text: str, words: Sequence[str], *, anywhere: bool) -> bool:
+    """Whether every word is in the text: anywhere, or as one of its words (of the last one its beginning)."""
+    if not all(word in text for word in words):
+        return False
+    *whole, last = map(re.escape, words)
+    choices = [*(rf"{word}(?!\w)" for word in whole), last if len(words[-1]) > 1 else rf"{last}(?!\w)"]
+    return anywhere or all(re.search(rf"(?<!\w){choice}", text) for choice in choices)
+
+
+def _spread(
+    connection: sqlite3.Connection, words: Sequence[str], known: Sequence[Hit], folder: str | None, limit: int
+) -> list[Hit]:
+    """Other sessions that hold every word, no message all of them; newest first, with a place of the rarest word."""
+    places: list[dict[str, tuple[int, int]]] = []
+    for at, word in enumerate(words):
+        rows = connection.execute(
+            "SELECT t.session_id, max(t.id), count(*)"
+            " FROM (SELECT rowid FROM found WHERE found MATCH ? ORDER BY rowid DESC LIMIT ?) AS f"
+            " JOIN texts t ON t.id = f.rowid GROUP BY t.session_id",
+            (_match([word], unfinished=at == len(words) - 1), _MOST_PLACES),
+        )
+        places.append({str(session_id): (int(place), int(count)) for session_id, place, count in rows})
+        if not places[-1]:
+            return []
+    rarest = min(places, key=len)
+    skipped = {hit.session.session_id for hit in known}
+    ids = [each for each in rarest if each not in skipped and all(each in others for others in places)]
+    sessions = [
+        row
+        for row in _by_id(
+            connection, sorted(ids, key=lambda each: rarest[each], reverse=True)[:_MOST_ENTITLED]
+        ).values()
+        if not row.removed and (folder is None or row.folder == folder)
+    ]
+    sessions = sorted(sessions, key=lambda row: -row.updated_at)[:limit]
+    bodies = _bodies(connection, [rarest[row.session_id][0] for row in sessions])
+    return [
+        _hit(row, *bodies[place], words, hits=count)
+        for row in sessions
+        for place, count in [rarest[row.session_id]]
+        if place in bodies
+    ]
+
+
+def _match(words: Sequence[str], *, unfinished: bool) -> str:
+    """The words as a query of the index. One letter begins half of all words: it is looked for as a word of its own."""
+    return " ".join(f'"{word}"' for word in words) + ("*" if unfinished and len(words[-1]) > 1 else "")
 
 
 def _hit(session: SessionRow, kind: str, body: str, words: Sequence[str], *, hits: int) -> Hit:

@@ -11,6 +11,13 @@ from .state import PromptEntry
 
 _MESSAGE_CHARS = 4000
 _MESSAGES = 12
+_REWOUND = """
+    SELECT p.seq, r.seq FROM events r JOIN events p ON p.session_id = r.session_id AND p.type = 'PromptSubmitted'
+        AND json_extract(p.body, '$.prompt_id') = json_extract(r.body, '$.prompt_id')
+    WHERE r.session_id = ? AND r.type = 'Rewound' AND json_extract(r.body, '$.conversation')
+    ORDER BY r.seq DESC LIMIT 500
+"""
+"""From where to where a conversation was taken back; the newest times, as they take back most of the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +30,12 @@ class Message:
 
 
 def last_messages(connection: sqlite3.Connection, session_id: str, *, limit: int = _MESSAGES) -> list[Message]:
-    """The newest prompts and answers of a session, oldest of them first."""
+    """The newest prompts and answers of a session, oldest of them first: those a rewind took out are not among them."""
+    rewound = connection.execute(_REWOUND, (session_id,)).fetchall()
     rows = connection.execute(
-        "SELECT kind, substr(body, 1, ?) FROM texts WHERE session_id = ? ORDER BY seq DESC, id DESC LIMIT ?",
-        (_MESSAGE_CHARS, session_id, limit),
+        "SELECT kind, substr(body, 1, ?) FROM texts WHERE session_id = ?"  # noqa: S608
+        f"{' AND seq NOT BETWEEN ? AND ?' * len(rewound)} ORDER BY seq DESC, id DESC LIMIT ?",
+        (_MESSAGE_CHARS, session_id, *(place for each in rewound for place in each), limit),
     )
     return [Message(kind=str(kind), text=str(text)) for kind, text in rows][::-1]
 

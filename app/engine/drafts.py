@@ -1,6 +1,7 @@
 """What stands unsent in a prompt, kept on disk until it is sent, so that neither a crash nor a switch loses it."""
 
 import sqlite3
+from collections.abc import Collection
 
 from ...providers.redact import redact_registered
 from .searchable import storable
@@ -27,6 +28,29 @@ def load_draft(connection: sqlite3.Connection, state: SessionState) -> str:
     at, text = float(row[0]), str(row[1])
     sent = [entry for entry in (*state.transcript, *state.queued) if isinstance(entry, PromptEntry)]
     return "" if any(entry.at >= at and entry.text.strip() == text.strip() for entry in sent) else text
+
+
+def take_over_draft(connection: sqlite3.Connection, session_id: str, folder: str, *, in_use: Collection[str]) -> str:
+    """Move the newest draft of the folder's sessions that are in no list, as nothing was sent in them, to a new one.
+
+    Empty when there is none, and for a session in which something was sent. Raises ``sqlite3.Error``.
+    """
+    rows = connection.execute(
+        "SELECT d.session_id, d.text FROM drafts d JOIN sessions s ON s.id = d.session_id"
+        " WHERE s.title IS NULL AND s.folder = ?1"
+        " AND NOT EXISTS (SELECT 1 FROM sessions WHERE id = ?2 AND title IS NOT NULL) ORDER BY d.at DESC",
+        (folder, session_id),
+    ).fetchall()
+    for source, text in rows:
+        if source == session_id or source in in_use:
+            continue
+        with connection:
+            moved = connection.execute(
+                "UPDATE OR REPLACE drafts SET session_id = ? WHERE session_id = ?", (session_id, source)
+            )
+        if moved.rowcount:  # else another process was faster
+            return str(text)
+    return ""
 
 
 def waiting_words(count: int) -> str:

@@ -54,7 +54,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStarted:
-    """A session begins in a folder (first event of every journal)."""
+    """A session begins in a folder (first event of every journal), or goes on in another one."""
 
     folder: str
     version: str

@@ -29,6 +29,11 @@ class _Folding(dict[int, int]):
 _FOLDING = _Folding()
 
 
+def folded(text: str) -> str:
+    """The text as it is compared: as long as it was, in small letters without accents."""
+    return text.lower() if text.isascii() else text.translate(_FOLDING)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
     """A piece of a text on one line, and where the words stand in it: start and end."""
@@ -43,8 +48,7 @@ def snippet(body: str, words: Sequence[str]) -> Snippet:
     A text in which they cannot be seen (SQLite divides some words otherwise) is shown from its beginning.
     """
     text = body[:_LOOKED_AT]
-    folded = text.lower() if text.isascii() else text.translate(_FOLDING)
-    matches = _matches(folded, [word.translate(_FOLDING) for word in words])
+    matches = _matches(folded(text), [folded(word) for word in words])
     first = _best(matches)
     start = 0 if first is None else _word_start(text, first.start() - _LEAD_CHARS)
     end = _word_end(text, start + _WINDOW_CHARS)
@@ -52,12 +56,12 @@ def snippet(body: str, words: Sequence[str]) -> Snippet:
     return _on_one_line(text, start, end, shown, whole=end >= len(body))
 
 
-def _matches(folded: str, words: Sequence[str]) -> list[re.Match[str]]:
+def _matches(text: str, words: Sequence[str]) -> list[re.Match[str]]:
     if not words:
         return []
     *whole, last = map(re.escape, words)
     choices = "|".join([*(rf"{word}(?!\w)" for word in whole), rf"{last}\w*"])
-    return list(islice(re.finditer(rf"(?<!\w)(?:{choices})", folded), _MATCHES))
+    return list(islice(re.finditer(rf"(?<!\w)(?:{choices})", text), _MATCHES))
 
 
 def _best(matches: Sequence[re.Match[str]]) -> re.Match[str] | None:

@@ -25,6 +25,9 @@ VERSION = 1
 MAX_LINE_CHARS = 64_000_000
 """A longer line is no event that this program has ever written."""
 
+_NO_YEAR_S = 253_400_000_000
+"""Seconds since the epoch after which there is no calendar day in any time zone."""
+
 
 class TransferError(ValueError):
     """The file is no exported session; the message says what it is instead."""
@@ -36,9 +39,21 @@ class Imported:
 
     session_id: str
     title: str
+    """Its name, else its title."""
     events: int
     left_out: int
-    """Lines that could not be read as an event of this version."""
+    """Lines that could not be read as an event of this version, and those that were there twice."""
+
+    @property
+    def left_words(self) -> str:
+        """What is missing of the file, in words; empty when nothing is."""
+        match self.left_out:
+            case 0:
+                return ""
+            case 1:
+                return "1 line could not be read and is left out"
+            case several:
+                return f"{several:,} lines could not be read and are left out"
 
 
 def export_lines(connection: sqlite3.Connection, session_id: str) -> Iterator[str]:
@@ -86,25 +101,26 @@ def import_lines(connection: sqlite3.Connection, lines: Iterable[str], new_id: s
     """Put an exported session into the database, under a new id. Raises ``TransferError``; then nothing is added."""
     numbered = iter(lines)
     head = _header(next(numbered, ""))
-    stamps, left_out = list[tuple[Stamped, int]](), 0
+    by_seq, left_out = dict[int, tuple[Stamped, int]](), 0
     for line in numbered:
         if not line.strip():
             continue
         stamped = _event(line, new_id)
-        if stamped is None:
+        if stamped is None or stamped[0].seq in by_seq:
             left_out += 1
         elif not isinstance(stamped[0].event, BudgetEvent):  # how much may be spent here is this person's to say
-            stamps.append(stamped)
+            by_seq[stamped[0].seq] = stamped
+    stamps = [by_seq[seq] for seq in sorted(by_seq)]
     folder, title = session_facts(each for each, _ in stamps)
     if not title:
         raise TransferError("The file holds no prompt: there is nothing to go on with.")
     model = next((str(s.event.model.ref) for s, _ in reversed(stamps) if isinstance(s.event, ModelSelected)), None)
-    name, searchable = head.get("name"), SearchableTexts()
+    name, searchable = _text(head.get("name")), SearchableTexts()
     with connection:
         connection.execute(
             "INSERT INTO sessions (id, folder, created_at, updated_at, title, name, model, origin)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (new_id, storable(folder), at, at, storable(title), _text(name), model, "imported"),
+            (new_id, storable(folder), at, at, storable(title), name, model, "imported"),
         )
         for stamped, last_seq in stamps:
             insert_event(connection, stamped, last_seq)
@@ -117,7 +133,7 @@ def import_lines(connection: sqlite3.Connection, lines: Iterable[str], new_id: s
         origin = _text(head.get("id")) or "imported"
         copied = Stamped(seq=last, at=at, session_id=new_id, event=SessionForked(origin=origin))
         insert_event(connection, copied, last)
-    return Imported(session_id=new_id, title=title, events=len(stamps), left_out=left_out)
+    return Imported(session_id=new_id, title=name or title, events=len(stamps), left_out=left_out)
 
 
 def _redacted(value: Any) -> Any:
@@ -141,7 +157,7 @@ def _text(value: object) -> str | None:
 def _header(line: str) -> dict[str, Any]:
     try:
         head: object = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         head = None
     if not isinstance(head, dict) or cast("dict[str, Any]", head).get("format") != FORMAT:
         raise TransferError(
@@ -161,8 +177,8 @@ def _event(line: str, session_id: str) -> tuple[Stamped, int] | None:
         row = json.loads(line)
         seq, last_seq, at = int(row["seq"]), int(row["last_seq"]), float(row["at"])
         event = decode_event(row["event"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
-    if isinstance(event, NOT_JOURNALLED) or not 0 < seq <= last_seq < 1 << 60:
+    if isinstance(event, NOT_JOURNALLED) or not 0 < seq <= last_seq < 1 << 60 or not 0 <= at < _NO_YEAR_S:
         return None
     return Stamped(seq=seq, at=at, session_id=session_id, event=event), last_seq

@@ -8,6 +8,7 @@ from typing import Protocol
 from ..engine.archive import Hit, SessionRow
 from ..engine.archive_views import Message
 from ..engine.state import PromptEntry
+from ..engine.transfer import Imported
 
 EXPORT_SUFFIXES = {".md": "markdown", ".html": "html", ".jsonl": "jsonl"}
 """The form of an export by the ending of its file's name."""
@@ -80,8 +81,8 @@ class Sessions(Protocol):
         """Write a session in the form that the file's name ends with (``EXPORT_SUFFIXES``); never over another file."""
         ...
 
-    async def bring_in(self, file: Path) -> str:
-        """Import an exported session. Returns its new id."""
+    async def bring_in(self, file: Path) -> Imported:
+        """Import an exported session under a new id."""
         ...
 
     async def draft(self) -> str:

@@ -82,14 +82,11 @@ class SessionBrowser(SessionListing):
         if row.session_id == self._sessions.current:
             self.dismiss(None)
             return
-        if not Path(row.folder).is_dir():
-            self._say(f"Its folder is gone: {safe_line(row.folder)}. Make it again to go on; e exports it.", "danger")
-            return
         if row.session_id != self._warned and (warning := self._warning(row)):
             self._warned = row.session_id
             self._say(warning, "warn")
             return
-        self.dismiss(OpenSession(folder=row.folder, session_id=row.session_id))
+        self.dismiss(OpenSession(folder=self._folder if _is_gone(row) else row.folder, session_id=row.session_id))
 
     def action_begin(self) -> None:
         """Begin a new session in this folder."""
@@ -105,7 +102,9 @@ class SessionBrowser(SessionListing):
             said.append("A turn runs here: it would be stopped; what was done is kept.")
         if row.session_id in self._in_use:
             said.append("That session is open in another Patchbay: you would get a copy of it.")
-        return " ".join([*said, "Enter again opens it."]) if said else ""
+        if _is_gone(row):
+            said.append(f"Its folder is gone: {safe_line(row.folder)}.")
+        return " ".join([*said, f"Enter again opens it{' in this folder' if _is_gone(row) else ''}."]) if said else ""
 
     def action_leave(self) -> None:
         """From a question back to the list; else back to the session on screen."""
@@ -202,7 +201,9 @@ class SessionBrowser(SessionListing):
         async def bring_in(name: str) -> str:
             if not name.strip():
                 return "Name a .jsonl file that Patchbay exported."
-            self._done("Imported. Enter opens it.", await self._sessions.bring_in(self._file(name)))
+            done = await self._sessions.bring_in(self._file(name))
+            left = f" {done.left_words}." if done.left_out else ""
+            self._done(f"Imported.{left} Enter opens it.", done.session_id)
             return ""
 
         self._ask("Import a .jsonl file", "", bring_in)
@@ -250,6 +251,11 @@ class SessionBrowser(SessionListing):
     def _done(self, message: str, select: str) -> None:
         self._say(message, "ok")
         self._reload(select)
+
+
+def _is_gone(row: SessionRow) -> bool:
+    """Whether there is no such folder, at least on this machine: the session may have come from another one."""
+    return not Path(row.folder).is_dir()
 
 
 def _short(row: SessionRow) -> str:

@@ -65,7 +65,7 @@ def found(rows: Sequence[SessionRow], hits: Sequence[Hit], text: str, folder: st
         if score is None and hit is None:
             continue
         points = (score or 0) + (0 if hit is None else _IN_TEXT + min(hit.hits, 50))
-        told = hit is not None and hit.kind != "name"
+        told = hit is not None and hit.kind not in ("name", "title")
         each = Found(session=row, snippet=hit.snippet, marks=hit.marks) if hit and told else Found(session=row)
         scored.append((points, each))
     scored.sort(key=lambda entry: -entry[0])  # stable: among equals the newest stays first

@@ -1,9 +1,13 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from patchbay.app.cli import main
+from patchbay.app.paths import find_paths
+from support.journals import written_session
 
 
 @pytest.fixture
@@ -56,3 +60,22 @@ def test_what_make_run_sets_is_not_inherited(config: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATCHBAY_MAKE_RUN", "1")
     assert main(["nowhere"]) == 2
     assert "PATCHBAY_MAKE_RUN" not in os.environ
+
+
+@pytest.mark.parametrize(("output", "code", "said"), [("/dev/full", 1, "No space left"), ("closed pipe", 141, "")])
+def test_output_that_nobody_takes_is_no_success(config: Path, output: str, code: int, said: str) -> None:
+    written_session(find_paths(os.environ).database, "session-abc")
+    reader, pipe = os.pipe()
+    os.close(reader)
+    out = pipe if output == "closed pipe" else os.open(output, os.O_WRONLY)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "patchbay", "sessions", "list", "--all"],
+        stdout=out,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(out)
+    assert done.returncode == code
+    assert "Exception ignored" not in done.stderr
+    assert said in done.stderr

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from patchbay.app.cli.opening import COPIED, open_journal
-from patchbay.app.engine.archive import list_sessions
+from patchbay.app.cli.opening import BACK, COPIED, open_journal
+from patchbay.app.engine.archive import list_sessions, purgeable, remove
 from patchbay.app.engine.database import DatabaseUnwritable, connect
 from patchbay.app.engine.events import PromptSubmitted
 from patchbay.app.engine.session_lock import SessionLock
@@ -29,11 +29,17 @@ def test_the_last_session_of_a_folder_or_a_named_one_goes_on(paths):
     written_session(paths.database, "session-two", folder="/a", prompts=2, started=2000.0)
     last = open_journal(paths, "/a", resume=True)
     assert len(prompts(last)) == 2
+    assert last.warnings == ()
     last.close()
     named = open_journal(paths, "/elsewhere", session="one")
     assert named.bus.store.state.session_id == "session-one"
-    assert named.bus.store.state.folder == "/a"
+    assert named.bus.store.state.folder == "/elsewhere", "what the model is told is where its tools work"
+    assert named.warnings == ("This session was in /a, which is gone: its tools work in /elsewhere from here on.",)
     named.close()
+    assert {row.folder for row in list_sessions(connect(paths.database))} == {"/a"}, "it is listed where it began"
+    back = open_journal(paths, "/a", session="one")
+    assert (back.bus.store.state.folder, len(prompts(back))) == ("/a", 1)
+    back.close()
     with pytest.raises(SettingsError, match="no session"):
         open_journal(paths, "/a", session="three")
 
@@ -54,6 +60,17 @@ def test_a_session_in_use_is_copied_and_both_go_their_own_way(paths):
     assert prompts(again)[1:] == ["first"]
     again.close()
     assert len(list_sessions(connect(paths.database))) == 2
+
+
+def test_a_removed_session_that_is_gone_on_with_is_back_in_the_lists(paths):
+    written_session(paths.database, "session-one", folder="/a", prompts=1)
+    connection = connect(paths.database)
+    remove(connection, "session-one", at=5.0)
+    journal = open_journal(paths, "/a", session="one")
+    assert journal.warnings == (BACK,)
+    journal.close()
+    assert [row.session_id for row in list_sessions(connection)] == ["session-one"]
+    assert purgeable(connection, removed_before=10.0) == [], "what is said in it now is not deleted with it"
 
 
 def test_going_on_after_damage_says_what_happened(paths):

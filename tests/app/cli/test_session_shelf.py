@@ -1,5 +1,6 @@
 import asyncio
 import os
+from contextlib import closing
 
 import pytest
 
@@ -7,6 +8,7 @@ from patchbay.app.cli.retention import DAY_S, Retention
 from patchbay.app.cli.session_shelf import SessionShelf
 from patchbay.app.engine import archive
 from patchbay.app.engine.database import connect
+from patchbay.app.engine.drafts import save_draft
 from patchbay.app.engine.session_lock import SessionLock, held_sessions
 from patchbay.app.engine.state import PromptEntry, SessionState
 from patchbay.app.paths import find_paths
@@ -86,7 +88,7 @@ async def test_what_cannot_be_exported_or_imported_is_said(shelf, tmp_path):
 
 async def test_an_export_comes_back_in(shelf, tmp_path):
     await shelf.export("session-a", tmp_path / "a.jsonl")
-    new = await shelf.bring_in(tmp_path / "a.jsonl")
+    new = (await shelf.bring_in(tmp_path / "a.jsonl")).session_id
     assert [each.text for each in await shelf.last_messages(new)] == [
         each.text for each in await shelf.last_messages("session-a")
     ]
@@ -155,3 +157,27 @@ async def test_sessions_are_kept_as_long_as_the_settings_say(shelf, paths):
     for table in ("sessions", "events", "texts", "drafts"):
         assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0
     assert connection.execute("SELECT count(*) FROM calls").fetchone()[0] == 4
+
+
+async def test_what_stood_unsent_where_nothing_was_sent_is_in_the_next_session_of_the_folder(paths):
+    for name, folder in (("first", "/a"), ("other", "/b"), ("open", "/a"), ("new", "/a"), ("newer", "/a")):
+        written_session(paths.database, f"session-{name}", folder=folder, prompts=0)
+    written_session(paths.database, "session-listed", folder="/a")
+    with closing(connect(paths.database)) as connection:
+        for at, name in enumerate(("first", "other", "listed", "open")):
+            save_draft(connection, f"session-{name}", f"thought of {name}", at=float(at))
+    locks = [SessionLock(paths.locks, f"session-{name}") for name in ("open", "new")]
+    assert all(lock.acquire() for lock in locks)
+
+    async def draft(session_id: str) -> str:
+        shelf = SessionShelf(paths, lambda: SessionState(session_id=session_id, folder="/a"), Retention())
+        found = await shelf.draft()
+        shelf.close()
+        return found
+
+    assert await draft("session-new") == "thought of first", "no list shows the session it was written in"
+    assert await draft("session-newer") == "", "it is taken over once"
+    assert await draft("session-new") == "thought of first"
+    assert await draft("session-listed") == "thought of listed"
+    for lock in locks:
+        lock.release()

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from html.parser import HTMLParser
 
@@ -8,6 +9,7 @@ from patchbay.app.cli import main
 from patchbay.app.cli.transcript_html import to_html
 from patchbay.app.cli.transcript_text import to_markdown
 from patchbay.app.engine.database import connect
+from patchbay.app.engine.session_lock import SessionLock
 from patchbay.app.paths import find_paths
 from support.journals import written_session
 
@@ -88,6 +90,66 @@ def test_an_export_comes_back_in(database, capsys, tmp_path):
     assert "no exported session" in err
 
 
+def test_an_import_says_what_it_left_out_and_the_title_that_is_listed(database, capsys, tmp_path):
+    written_session(database, "session-abc")
+    file = tmp_path / "out.jsonl"
+    run(capsys, "rename", "abc", "Lights " * 20)
+    run(capsys, "export", "abc", "--format", "jsonl", "-o", str(file))
+    file.write_text("\ufeff" + file.read_text().replace('"TurnEnded"', '"FromTheFuture"', 1) + '{"seq":\n')
+    code, out, _ = run(capsys, "import", str(file))
+    assert code == 0, "an editor may have put a byte order mark before it"
+    assert "2 lines could not be read and are left out" in out
+    assert out.split("  ")[1] in run(capsys, "list", "--all")[1]
+
+
+def test_an_endless_file_is_refused(database, capsys):
+    code, _, err = run(capsys, "import", "/dev/zero")
+    assert code == 2
+    assert "no exported session" in err
+
+
+def test_a_folder_is_no_file_to_export_to(database, capsys, tmp_path):
+    written_session(database, "session-abc")
+    code, _, err = run(capsys, "export", "abc", "-o", str(tmp_path))
+    assert code == 2
+    assert "is a folder" in err
+    assert "--force" not in err
+
+
+def test_a_new_name_is_confirmed(database, capsys):
+    written_session(database, "session-abc")
+    assert run(capsys, "rename", "abc", "Harbour", "lights")[1] == "Renamed session-abc  Harbour lights\n"
+    assert run(capsys, "rename", "abc")[1] == "Renamed session-abc  Question 0 about the harbour\n"
+
+
+def test_nothing_is_removed_when_one_of_the_ids_is_wrong(database, capsys):
+    written_session(database, "session-abc")
+    assert run(capsys, "rm", "abc", "nope")[0] == 2
+    assert "session-abc" in run(capsys, "list", "--all")[1]
+    run(capsys, "rm", "abc")
+    assert run(capsys, "restore", "abc", "nope")[0] == 2
+    assert "session-abc" in run(capsys, "list", "--removed", "--all")[1]
+
+
+def test_a_session_that_is_open_is_not_removed(database, capsys):
+    written_session(database, "session-abc")
+    lock = SessionLock(find_paths(os.environ).locks, "session-abc")
+    assert lock.acquire()
+    code, _, err = run(capsys, "rm", "abc")
+    lock.release()
+    assert code == 2
+    assert "open in another Patchbay" in err
+    assert "session-abc" in run(capsys, "list", "--all")[1]
+
+
+@pytest.mark.parametrize("words", [("list", "--limit", "0"), ("search", "harbour", "--limit", "-1")])
+def test_a_limit_is_at_least_one(database, capsys, words):
+    written_session(database, "session-abc")
+    code, out, err = run(capsys, *words)
+    assert (code, out) == (2, "")
+    assert "must be 1 or more" in err
+
+
 class Tags(HTMLParser):
     def __init__(self):
         super().__init__()
@@ -166,3 +228,11 @@ def test_the_settings_say_how_long_sessions_are_kept(database, capsys, own_home)
     code, _, err = run(capsys, "prune", "--dry-run")
     assert code == 2
     assert "sessions.keep_days" in err
+
+
+def test_a_session_without_prompts_is_forked_whole(database, capsys):
+    written_session(database, "session-abc", prompts=0)
+    code, _, err = run(capsys, "fork", "abc", "--before", "1")
+    assert code == 2
+    assert "There are" not in err
+    assert "without --before" in err

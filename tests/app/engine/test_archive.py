@@ -111,6 +111,29 @@ def test_a_name_is_shown_and_found_and_can_be_taken_away(database):
     assert archive.list_sessions(connection)[0].title == "Question 0 about the harbour"
 
 
+def test_a_title_that_a_model_wrote_is_found(database):
+    written_session(database, "session-a")
+    connection = connect(database)
+    with connection:
+        connection.execute("UPDATE sessions SET title = 'Änderung der Tariffs'")
+    assert [(hit.kind, hit.snippet) for hit in archive.search(connection, "tariff")] == [
+        ("title", "Änderung der Tariffs")
+    ]
+    assert len(archive.search(connection, "anderung")) == 1, "accents count no more than in messages"
+
+
+def test_words_are_found_in_the_messages_of_a_session_together(database):
+    written_session(database, "session-a", text="The lighthouse is lit.")
+    written_session(database, "session-b", text="Nothing of the kind.")
+    connection = connect(database)
+
+    def found(text):
+        return [hit.session.session_id for hit in archive.search(connection, text)]
+
+    assert found("lighthouse question") == ["session-a"], "one stands in a prompt, the other in an answer"
+    assert found("lighthouse zebra") == []
+
+
 def test_an_id_may_be_cut_short(database):
     written_session(database, "session-abc1")
     written_session(database, "session-abd2")

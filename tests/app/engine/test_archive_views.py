@@ -55,6 +55,20 @@ def test_what_a_rewind_took_out_is_no_place_to_fork(tmp_path):
     assert [each.prompt_id for each in session_prompts(connection, "session-f")] == ["1"]
 
 
+def test_what_a_rewind_took_out_is_not_previewed(tmp_path):
+    connection = written(
+        tmp_path / "p.db",
+        prompt("1"),
+        prompt("2"),
+        Rewound(prompt_id="2", conversation=False, files=True),
+        prompt("3"),
+        Rewound(prompt_id="3", conversation=True, files=False),
+        prompt("4"),
+    )
+    assert [each.text for each in last_messages(connection, "session-a", limit=2)] == ["prompt 2", "prompt 4"]
+    assert [each.text for each in last_messages(connection, "session-a")] == ["prompt 1", "prompt 2", "prompt 4"]
+
+
 def test_a_prompt_that_waits_is_not_sent_twice_by_a_copy(tmp_path):
     queued = [PromptQueued(prompt_id=name, text=f"prompt {name}") for name in ("2", "3")]
     connection = written(tmp_path / "p.db", prompt("1"), *queued, prompt("2"))

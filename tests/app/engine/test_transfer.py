@@ -1,4 +1,5 @@
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -52,6 +53,35 @@ def test_a_session_goes_out_and_comes_in_as_it_was(connection):
     assert {hit.session.session_id for hit in archive.search(connection, "lighthouse")} == {"session-a", "session-b"}
 
 
+@pytest.mark.parametrize("at", ["NaN", "Infinity", "1e308", "-5e12", "-1"])
+def test_a_line_of_no_time_is_left_out(connection, at):
+    head, *lines = export_lines(connection, "session-a")
+    timeless = [line for line in lines if "TurnEnded" in line]
+    odd = [re.sub(r'"at":[^,]+', f'"at":{at}', line) for line in timeless]
+    done = import_lines(
+        connection, [head, *(line for line in lines if line not in timeless), *odd], "session-b", at=5.0
+    )
+    assert done.left_out == len(odd) > 0
+    assert replayed(connection, "session-b").transcript
+
+
+def test_lines_in_another_order_or_twice_make_the_same_session(connection):
+    head, *lines = export_lines(connection, "session-a")
+    done = import_lines(connection, [head, *reversed(lines), *lines], "session-b", at=5.0)
+    assert done.title == "Question 0 about the harbour"
+    assert (done.events, done.left_out) == (len(lines), len(lines)), "what is there twice is taken once"
+    assert replayed(connection, "session-b").transcript[:-1] == replayed(connection, "session-a").transcript
+    messages = {row.session_id: row.messages for row in archive.list_sessions(connection)}
+    assert messages["session-b"] == messages["session-a"]
+
+
+def test_the_title_that_is_told_is_the_one_that_is_listed(connection):
+    archive.rename(connection, "session-a", "Harbour lights")
+    done = import_lines(connection, list(export_lines(connection, "session-a")), "session-b", at=5.0)
+    (row,) = archive.find_session(connection, "session-b")
+    assert done.title == row.title == "Harbour lights"
+
+
 def test_lines_of_another_version_are_left_out_and_counted(connection):
     head, *lines = export_lines(connection, "session-a")
     odd = ['{"seq": 900, "last_seq": 900, "at": 1, "event": {"$type": "FromTheFuture"}}', "not json", "[1]", ""]
@@ -65,6 +95,7 @@ def test_lines_of_another_version_are_left_out_and_counted(connection):
     [
         ([], "no exported session"),
         (["# Markdown"], "no exported session"),
+        (["[" * 200_000], "no exported session"),
         (['{"format": "patchbay-session", "version": 99}'], "version 99"),
         (['{"format": "patchbay-session", "version": 1}'], "no prompt"),
     ],

@@ -176,6 +176,16 @@ async def test_enter_opens_and_a_folder_that_is_gone_is_said(tmp_path):
         assert seen.desk.app.return_value == OpenSession(folder=str(tmp_path / "work"), session_id="session-a")
 
 
+async def test_a_session_from_a_folder_that_is_not_there_opens_here_when_asked_twice(tmp_path):
+    async with browsing(tmp_path) as seen:
+        await seen.select("session-b")
+        await seen.pilot.press("enter")
+        assert "Enter again opens it in this folder" in seen.status
+        await seen.pilot.press("enter")
+        await seen.pilot.pause()
+        assert seen.desk.app.return_value == OpenSession(folder=str(tmp_path / "work"), session_id="session-b")
+
+
 async def test_opening_stops_a_running_turn_only_when_asked_twice(tmp_path):
     async def endless(_request):
         import asyncio
@@ -283,9 +293,12 @@ async def test_exports_say_where_and_stop_before_another_file(tmp_path):
         await seen.pilot.pause()
         await seen.pilot.press("enter")
         await seen.desk.when(lambda: "Name a .jsonl file" in seen.status)
+        exported = tmp_path / "work" / "out.jsonl"
+        exported.write_text(exported.read_text() + "torn\n")
         line.value = "out.jsonl"
         await seen.pilot.press("enter")
         await seen.desk.when(lambda: "Imported" in seen.status)
+        assert "1 line could not be read and is left out" in seen.status
         await seen.desk.when(lambda: seen.list.selected is not None and seen.list.selected.session_id != "session-a")
 
 
