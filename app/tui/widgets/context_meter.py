@@ -42,6 +42,8 @@ _LETTERS = {
 }
 _ITEMS = 40
 _NAME_CELLS = 22
+_MOST_HEIGHT = 92
+"""Of the screen, in percent: what the style sheet lets the dialog have."""
 
 
 class ContextScreen(ModalScreen[str | None]):
@@ -53,7 +55,7 @@ class ContextScreen(ModalScreen[str | None]):
         Binding("c", "want('compact')", "Compact", show=False, priority=True),
         Binding("d", "want('dropped')", "Dropped", show=False, priority=True),
         Binding("f", "want('refresh')", "Refresh", show=False, priority=True),
-        Binding("alt+f", "want('refresh')", "Refresh", show=False, priority=True, id="session.refresh_files"),
+        Binding("alt+a", "want('refresh')", "Refresh", show=False, priority=True, id="session.refresh_files"),
     ]
 
     def __init__(self, report: ContextReport, *, signs: Signs = UNICODE_SIGNS) -> None:
@@ -76,10 +78,14 @@ class ContextScreen(ModalScreen[str | None]):
         self.query_one("#context-view").focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """The bar takes the width there is."""
+        """The bar takes the width there is, the report what the rest of the dialog leaves of the height."""
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
+        dialog, scrolled = self.query_one(".dialog"), self.query_one("#context-view")
+        taken = sum(row.virtual_region_with_margin.height for row in dialog.children if row is not scrolled)
+        most = self.size.height * _MOST_HEIGHT // 100 - dialog.gutter.height - taken - scrolled.styles.margin.height
+        scrolled.styles.max_height = max(1, most)
         width = self.query_one("#context-bar").size.width
         self.query_one("#context-bar", Static).update(bar(self._report, width, self._signs))
         view = self.query_one("#context-view").size.width
