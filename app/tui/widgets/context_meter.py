@@ -110,7 +110,7 @@ def title(report: ContextReport) -> Content:
     return Content.assemble(
         ("Context   ", "bold $accent"),
         (size, "bold $text"),
-        (f"   {safe_line(report.model)}, {how}", "not bold $muted"),
+        (f"   {how}, {safe_line(report.model)}", "not bold $muted"),
     )
 
 
