@@ -16,6 +16,7 @@ from ...engine.context_report import ContextItem, ContextReport, Part
 from .. import amounts
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
+from .fitting import fit
 from .key_line import key_line
 
 _ROLES = {
@@ -42,8 +43,6 @@ _LETTERS = {
 }
 _ITEMS = 40
 _NAME_CELLS = 22
-_MOST_HEIGHT = 92
-"""Of the screen, in percent: what the style sheet lets the dialog have."""
 
 
 class ContextScreen(ModalScreen[str | None]):
@@ -82,10 +81,7 @@ class ContextScreen(ModalScreen[str | None]):
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
-        dialog, scrolled = self.query_one(".dialog"), self.query_one("#context-view")
-        taken = sum(row.virtual_region_with_margin.height for row in dialog.children if row is not scrolled)
-        most = self.size.height * _MOST_HEIGHT // 100 - dialog.gutter.height - taken - scrolled.styles.margin.height
-        scrolled.styles.max_height = max(1, most)
+        fit(self.query_one(".dialog"), self.query_one("#context-view", VerticalScroll))
         width = self.query_one("#context-bar").size.width
         self.query_one("#context-bar", Static).update(bar(self._report, width, self._signs))
         view = self.query_one("#context-view").size.width
