@@ -104,10 +104,10 @@ class ProviderDirectory:
         """The names of all providers, in the order of ``statuses``."""
         return (*self._entries, *(() if self._demo is None else (self._demo.name,)))
 
-    async def refresh(self, *, nearby: bool = False) -> None:
+    async def refresh(self, *, nearby: bool = False, only: str = "") -> None:
         """Look for local servers and ask those that are configured. Never raises; at most ``REFRESH_TIMEOUT_S``.
 
-        With ``nearby`` nothing but servers on this machine is asked.
+        With ``nearby`` nothing but servers on this machine is asked; with ``only`` no other than that one.
         """
         for entry in self._entries.values():
             if entry.endpoint is None:  # its key may be set by now
@@ -115,9 +115,10 @@ class ProviderDirectory:
         asking = {
             entry.name: asyncio.create_task(self._update(entry))
             for entry in self._entries.values()
-            if self._asks(entry, nearby=nearby)
+            if (entry.asked and entry.name == only if only else self._asks(entry, nearby=nearby))
         }
-        tasks = {asyncio.create_task(self._search()), asyncio.create_task(self._ask_demo()), *asking.values()}
+        others = () if only in asking else (self._search(), self._ask_demo())
+        tasks = {*map(asyncio.create_task, others), *asking.values()}
         try:
             await asyncio.wait(tasks, timeout=REFRESH_TIMEOUT_S)
         finally:

@@ -77,6 +77,24 @@ class Attaching:
             return None
         return place if place.exists else None
 
+    def obstacle(self, path: str) -> str:
+        """Why something that stands at a path is nothing to read, in words; empty when nothing stands there."""
+        bare = path.rstrip("/")
+        try:
+            place = self._workspace.resolve(bare)
+        except ToolFailure as failure:
+            return safe_line(failure.message) if self._stands(bare) else ""
+        if place.exists or not self._stands(bare):
+            return ""
+        return f"{safe_line(marked_name(path))} was not added: it is a link that leads nowhere."
+
+    def _stands(self, path: str) -> bool:
+        """Whether there is anything of this name, be it a link to nothing."""
+        try:
+            return bool(path) and os.path.lexists(os.path.join(self._workspace.root, path))
+        except ValueError:  # a NUL in it
+            return False
+
     def refusal(self, place: Place) -> str:
         """Why something does not go along, in words; empty when it does."""
         shown = safe_line(marked_name(place.given))
@@ -170,6 +188,9 @@ def _text(place: Place, text: str, lines: tuple[int, int | None] | None, limit: 
     if shown_last < last:
         content += f"\n[cut here, after line {shown_last} of {total}; go on with read, offset={shown_last + 1}]"
         remark = f"cut after line {shown_last} of {total}: the model can read on"
+    if shown.cut:
+        parts = "1 line is" if shown.cut == 1 else f"{shown.cut:,} lines are"
+        remark = "; ".join(filter(None, (remark, f"{parts} not whole: the model is told how much of it is missing")))
     whole = lines is None and shown_last == total
     return Added(
         kind=AddedKind.FILE,

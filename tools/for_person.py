@@ -30,6 +30,10 @@ class ForPerson:
         """What a path leads to; None when there is nothing to read."""
         return self._attaching().find(path)
 
+    def obstacle(self, path: str) -> str:
+        """Why something that stands at a path is nothing to read, in words; empty when nothing stands there."""
+        return self._attaching().obstacle(path)
+
     async def add(self, place: Place, *, lines: tuple[int, int | None] | None, limit: int) -> tuple[Added | None, str]:
         """What goes along, or why it does not, in words. Text of it takes ``limit`` bytes at most."""
         attaching = self._attaching()

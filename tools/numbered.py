@@ -18,6 +18,8 @@ class Numbered:
 
     text: str
     count: int
+    cut: int
+    """Lines of them that are too long to be shown whole; the text says how much of each is missing."""
 
 
 def lines_of(text: str) -> list[str]:
@@ -31,7 +33,7 @@ def numbered(lines: Sequence[str], *, first: int, last: int, limit: int) -> Numb
     No more lines are looked at than fit.
     """
     shown: list[str] = []
-    used, is_marked = 0, False
+    used, cut, is_marked = 0, 0, False
     for number in range(first, last + 1):
         plain = _cut(lines[number - 1])
         marked = marked_exactly(plain)
@@ -42,8 +44,9 @@ def numbered(lines: Sequence[str], *, first: int, last: int, limit: int) -> Numb
                 break
             line = clipped(line, limit)
         shown.append(line)
+        cut += len(lines[number - 1]) > LINE_CHARACTERS or used > limit + 1
         is_marked = is_marked or marked != displayable(plain)
-    return Numbered(text="\n".join(shown) + (MARKS_NOTE if is_marked else ""), count=len(shown))
+    return Numbered(text="\n".join(shown) + (MARKS_NOTE if is_marked else ""), count=len(shown), cut=cut)
 
 
 def _cut(line: str) -> str:

@@ -88,11 +88,15 @@ class PersonAttaching:
         return None
 
     def _missing(self, text: str, mention: Mention) -> Iterator[str]:
-        """That there is no such file: said only of what cannot be anything but a path."""
+        """What stands in the way; that there is no such file is said only of what cannot be anything but a path."""
+        if why := next(filter(None, (self._person.obstacle(each.path) for each in mention.readings)), ""):
+            yield why
+            return
         reading = mention.readings[-1]
         top, slash, _ = reading.path.partition("/")
         in_folder = bool(slash) and (top in ("", ".", "..", "~") or self._person.find(top) is not None)
-        if mention.deliberate or in_folder or _FILE_NAME.fullmatch(reading.path):
+        folder = slash and reading.path.endswith("/")
+        if mention.deliberate or in_folder or folder or _FILE_NAME.fullmatch(reading.path):
             named = clipped(text[mention.start + 1 : mention.end], _SHOWN)
             yield f"There is no {named}: it was sent as text, and no file with it."
 

@@ -67,6 +67,7 @@ async def _run(runtime: Runtime, prompt: str, output: str) -> int:
     try:
         if problem := await runtime.start():
             return _refuse(f"{problem}\n`patchbay doctor` says what to do.", output)
+        await runtime.know_window()
         session = runtime.session
         tell_withheld(runtime.trust)
         sinks = (_lines(session),) if output == "jsonl" else ()

@@ -127,6 +127,13 @@ class Runtime:
         except ProviderConfigError as error:
             return str(error)
 
+    async def know_window(self) -> None:
+        """Ask the chosen model's server for the model's window when nobody knows it: requests are bounded by it."""
+        model = self.session.state.model
+        if model is not None and model.context_window is None:
+            await self.directory.refresh(only=model.ref.provider)
+            self.select(model.ref)
+
     def _hear_the_recorder(self) -> None:
         """What the writer thread has to say is said in the session, on the session's own loop."""
         if self.journal is None:

@@ -284,8 +284,11 @@ class MakingRoom:
         fixed = round(known.rate * request_weight(replace(request, messages=())))
         rest = round(known.rate * messages_weight(request.messages))
         size = "its window" if window is None else f"its window of {window:,} tokens"
+        would = f"{size} would have to hold"
+        if window is not None and fixed + rest < window // 2:  # no error of estimating
+            would = f"it takes less than the window of {window:,} tokens that is known of it, and has to take"
         return (
-            f"The conversation does not fit {model.ref}: {size} would have to hold about {fixed:,} tokens of rules,"
+            f"The conversation does not fit {model.ref}: {would} about {fixed:,} tokens of rules,"
             f" instructions and tools and {rest:,} of the conversation, which is as short as it gets. Choose a model"
             " with a larger window (Ctrl+O), start the server with a larger one, shorten the prompt or the"
             " instructions, or rewind (Alt+R)."

@@ -10,6 +10,7 @@ from ...providers.messages import (
     AssistantBlock,
     AssistantMessage,
     ChatRequest,
+    ImageBlock,
     Message,
     ThinkingBlock,
     ToolCallBlock,
@@ -176,8 +177,10 @@ def _items(state: SessionState, request: ChatRequest) -> Iterator[tuple[Part, st
         yield Part.INSTRUCTIONS, each.path, text_weight(nested_text((each,)))
     costs: dict[str, float] = {}
     nested = tuple(nested_text(run.instructions) for run in state.runs if run.instructions)
-    for name, blocks in _attachments(state):
-        costs[name] = costs.get(name, 0.0) + sum(map(block_weight, blocks))
+    seen = {each for message in request.messages if isinstance(message, UserMessage) for each in message.blocks}
+    for name, blocks in _attachments(state):  # images do not go to a model that does not see
+        going = (each for each in blocks if each in seen or not isinstance(each, ImageBlock))
+        costs[name] = costs.get(name, 0.0) + sum(map(block_weight, going))
     paths = _read_paths(request)
     for message in request.messages:
         if isinstance(message, ToolResultMessage) and message.name == _READING and not message.is_error:

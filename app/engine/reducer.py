@@ -145,7 +145,11 @@ def _selected(
         return replace(state, effort=event.effort, revisions=state.revisions.moved(status=1))
     switched = state.model is not None and state.model.ref != event.model.ref and bool(state.transcript)
     state = replace(state, model=event.model, dialect=event.dialect, revisions=state.revisions.moved(status=1))
-    return with_entry(state, SwitchEntry(ref=event.model.ref, at=at)) if switched else state
+    if not switched:
+        return state
+    # What the model before counted, or was estimated of it, is an estimate for this one.
+    state = replace(state, context_estimated=state.context_tokens is not None)
+    return with_entry(state, SwitchEntry(ref=event.model.ref, at=at))
 
 
 def _prompted(

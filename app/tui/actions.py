@@ -134,7 +134,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(id="session.show_context", title="Where the window goes", keys=("alt+c",), slash="context", hint="context"),
     Action(id="session.compact", title="Make room now", slash="compact", argument="[focus]"),
     Action(id="session.show_dropped", title="What was summarised away", slash="dropped"),
-    Action(id="session.refresh_files", title="Send stale files anew", keys=("alt+f",), slash="refresh"),
+    Action(id="session.refresh_files", title="Send stale files anew", keys=("alt+a",), slash="refresh"),
     Action(
         id="session.show_budget",
         title="What may be spent",

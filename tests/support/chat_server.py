@@ -18,6 +18,8 @@ class ChatServer:
     """Status, content type, body."""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What its list of models says of its only one, beside its name."""
 
 
 def streamed(*chunks: dict[str, Any]) -> tuple[int, str, str]:
@@ -65,7 +67,11 @@ def chat_server(*replies: tuple[int, str, str]) -> Iterator[ChatServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             known = self.path == "/v1/models"
-            self._reply(200 if known else 404, "application/json", json.dumps({"data": [{"id": "m"}]} if known else {}))
+            self._reply(
+                200 if known else 404,
+                "application/json",
+                json.dumps({"data": [{"id": "m"} | script.facts]} if known else {}),
+            )
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -16,6 +16,7 @@ from ...engine.context_report import ContextItem, ContextReport, Part
 from .. import amounts
 from ..transcript.palette import UNICODE_SIGNS, Signs
 from ..transcript.rows import elide
+from .fitting import fit
 from .key_line import key_line
 
 _ROLES = {
@@ -53,7 +54,7 @@ class ContextScreen(ModalScreen[str | None]):
         Binding("c", "want('compact')", "Compact", show=False, priority=True),
         Binding("d", "want('dropped')", "Dropped", show=False, priority=True),
         Binding("f", "want('refresh')", "Refresh", show=False, priority=True),
-        Binding("alt+f", "want('refresh')", "Refresh", show=False, priority=True, id="session.refresh_files"),
+        Binding("alt+a", "want('refresh')", "Refresh", show=False, priority=True, id="session.refresh_files"),
     ]
 
     def __init__(self, report: ContextReport, *, signs: Signs = UNICODE_SIGNS) -> None:
@@ -76,10 +77,11 @@ class ContextScreen(ModalScreen[str | None]):
         self.query_one("#context-view").focus()
 
     def on_resize(self, event: events.Resize) -> None:
-        """The bar takes the width there is."""
+        """The bar takes the width there is, the report what the rest of the dialog leaves of the height."""
         self.call_after_refresh(self._fill)
 
     def _fill(self) -> None:
+        fit(self.query_one(".dialog"), self.query_one("#context-view", VerticalScroll))
         width = self.query_one("#context-bar").size.width
         self.query_one("#context-bar", Static).update(bar(self._report, width, self._signs))
         view = self.query_one("#context-view").size.width
@@ -104,7 +106,7 @@ def title(report: ContextReport) -> Content:
     return Content.assemble(
         ("Context   ", "bold $accent"),
         (size, "bold $text"),
-        (f"   {safe_line(report.model)}, {how}", "not bold $muted"),
+        (f"   {how}, {safe_line(report.model)}", "not bold $muted"),
     )
 
 

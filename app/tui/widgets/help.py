@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from ..actions import CONTEXT_TITLES, Action, ActionTable, key_label
 from ..transcript.palette import UNICODE_SIGNS, Signs
+from .fitting import fit
 from .key_line import key_line
 
 _KEY_CELLS = 31
@@ -45,9 +46,10 @@ class HelpScreen(ModalScreen[None]):
         self.query_one(VerticalScroll).focus()
 
     def on_resize(self) -> None:
-        """Two columns where they fit."""
+        """Two columns where they fit, in the rows there are."""
         columns = 2 if self.size.width >= 2 * _COLUMN_CELLS + 16 else 1
         self.query_one("#help-text", Static).update(help_text(self._table, columns))
+        self.call_after_refresh(fit, self.query_one(".dialog"), self.query_one(VerticalScroll))
 
     def action_close(self) -> None:
         """Go back."""

@@ -131,11 +131,9 @@ def question_content(trust: FolderTrust, width: int, signs: Signs) -> Content:
     elif not trust.config.complete:
         why = "It brings more configuration than anybody would look through: better not."
     elif not trust.config.items and not trust.changes:
-        why = "It brings no settings or instructions now. Trusted, rules count for its first command too."
+        why = "It brings no settings or instructions now; trusted, rules count at once."
     else:
-        why = (
-            "Trusted, these steer Patchbay: settings, instructions, hooks, servers. Nothing of them counts until then."
-        )
+        why = "Until then nothing of it counts: settings, instructions, hooks, servers."
     return Content.assemble(
         (f"{signs.running} ", "$warn"),
         (f"{title}  ", "bold $text"),

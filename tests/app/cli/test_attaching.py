@@ -107,12 +107,38 @@ async def test_what_is_no_file_is_left_alone_without_a_word(desk, text):
     assert (gathered.attachments, gathered.remarks) == ((), ())
 
 
+async def test_what_is_there_and_cannot_be_read_is_said_with_its_reason(desk):
+    os.mkfifo(desk.root / "pipe")
+    (desk.root / "loop").symlink_to("loop")
+    (desk.root / "dangling").symlink_to("gone")
+    (desk.root / "old-folder").symlink_to("../gone")
+    gathered = await desk.gather("@pipe @loop @dangling @old-folder/")
+    assert gathered.attachments == ()
+    assert gathered.remarks == (
+        "pipe is a pipe, socket or device, which tools do not open.",
+        "loop is a loop of symbolic links, which tools do not open.",
+        "dangling was not added: it is a link that leads nowhere.",
+        "old-folder/ was not added: it is a link that leads nowhere.",
+    )
+
+
+async def test_a_line_that_does_not_go_along_whole_is_said(desk):
+    desk.file("min.js", "x" * 25_000 + "\nshort\n")
+    gathered = await desk.gather("@min.js")
+    assert gathered.remarks == ("min.js: 1 line is not whole: the model is told how much of it is missing.",)
+    assert "15,000 characters of this line left out" in gathered.attachments[0].text
+    gathered = await desk.gather("@min.js", replace(UNKNOWN, context_window=4096))
+    assert "bytes left out" in gathered.attachments[0].text
+    assert "1 line is not whole" in gathered.remarks[0] and "cut after line 1 of 2" in gathered.remarks[0]
+    assert (await desk.gather("@min.js:2")).remarks == ()
+
+
 async def test_such_a_name_is_a_mention_once_the_file_exists(desk):
     desk.file("property", "x")
     assert (await desk.one("@property")).source == "property"
 
 
-@pytest.mark.parametrize("text", ["@src/gone.py", "@gone.py", '@"not here"', "@gone:3-4", "@./gone"])
+@pytest.mark.parametrize("text", ["@src/gone.py", "@gone.py", '@"not here"', "@gone:3-4", "@./gone", "@gone/"])
 async def test_a_path_that_leads_nowhere_is_said(desk, text):
     desk.file("src/app.py", "x")
     gathered = await desk.gather(text)

@@ -91,25 +91,25 @@ def test_a_request_that_answers_other_calls_is_named(recording: Path, capsys: py
         body = case["request"]["body"]
         body["messages"] = [each for each in body["messages"] if each["role"] != "tool"]
 
-    edit(recording, "00002", without_results)
+    edit(recording, "00003", without_results)
     assert main(["wire", "replay", str(recording)]) == 1
     (problem,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("patchbay wire replay")]
-    assert "request 2 (00002-mock): it answers the tool calls call_1, the recorded one none" in problem
+    assert "request 2 (00003-mock): it answers the tool calls call_1, the recorded one none" in problem
 
 
 def test_a_session_that_ends_early_is_a_difference(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def silent(case: dict[str, Any]) -> None:
         case["body"] = saying("Nothing to do.")[2]
 
-    edit(recording, "00001", silent)
+    edit(recording, "00002", silent)
     assert main(["wire", "replay", str(recording)]) == 1
     told = capsys.readouterr()
     assert told.out.startswith("Nothing to do.\n")
-    assert "the recording goes on with 00002-mock" in told.err
+    assert "the recording goes on with 00003-mock" in told.err
 
 
 def test_a_failed_request_was_asked_again(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = json.loads(next(recording.glob("00001*")).read_text())
+    first = json.loads(next(recording.glob("00002*")).read_text())
     status, content_type, body = failing(529, "Overloaded")
     failed = first | {"id": "failed", "status": status, "content_type": content_type, "body": body, "kind": "error"}
     (recording / "00000-mock.json").write_text(json.dumps(failed))

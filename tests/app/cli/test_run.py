@@ -120,6 +120,18 @@ def test_tool_that_a_rule_allows_runs(desk: Desk) -> None:
     assert (desk.folder / "made").exists()
 
 
+def test_the_first_run_knows_the_window_that_the_server_tells(desk: Desk) -> None:
+    (desk.folder / "long.txt").write_text("a line of words\n" * 2000)
+    with chat_server(saying("Read.")) as server:
+        server.facts["max_model_len"] = 6000
+        desk.configure(server.base_url)
+        done = desk.run("-p", "look at @long.txt")
+    assert done.returncode == 0, done.stderr
+    (request,) = server.requests
+    assert request["max_tokens"] <= 6000 // 4 and len(json.dumps(request)) < 6000 * 3
+    assert "long.txt: cut after line" in done.stderr and "its window has 6,000 tokens" in done.stderr
+
+
 def test_continue_sends_what_was_said_before(desk: Desk) -> None:
     with chat_server(saying("First answer.")) as server:
         desk.configure(server.base_url)

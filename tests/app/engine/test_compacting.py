@@ -259,6 +259,17 @@ async def test_three_passes_without_an_answer_end_the_turn():
     assert len(provider.requests) - asked <= 1 + 2 * PASSES
 
 
+async def test_a_server_that_takes_less_than_its_window_is_told_apart_from_a_full_window():
+    session, recording, provider = session_with(Server(100_000), window=32_000)
+    await ask(session, *(f"prompt {n}. {LONG}" for n in range(4)))
+    provider._steps = lambda _: fail(ErrorKind.CONTEXT_OVERFLOW, "maximum context length is 900 tokens")
+    session.submit("once more")
+    assert await session.wait_idle() is TurnOutcome.FAILED
+    said = recording.of(NoticePosted)[-1].message
+    assert "takes less than the window of 32,000 tokens that is known of it" in said
+    assert "as short as it gets" in said and "its window of 32,000 tokens would have to hold" not in said
+
+
 async def test_compaction_on_demand_takes_a_focus_and_can_be_cancelled():
     held = asyncio.Event()
 

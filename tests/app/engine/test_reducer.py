@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +12,7 @@ from patchbay.providers.base import ModelRef
 from patchbay.providers.events import TextDelta, TextStart
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, thinking, tool_call, usage
 from patchbay.tools.events import ToolOutputDelta
-from support.sessions import FakeToolbox, make_session
+from support.sessions import FakeToolbox, make_session, model
 
 REF = ModelRef(provider="p", model="m")
 
@@ -92,3 +94,17 @@ async def test_replaying_the_events_gives_the_same_closed_state():
     ]
     assert replayed.totals.input_tokens == 30
     assert replayed.context_tokens == 23
+
+
+async def test_what_one_model_counted_is_an_estimate_for_the_next():
+    steps = [answer(text("hi"), usage(900, 9), end()), answer(text("ho"), usage(1000, 9), end())]
+    session, _ = make_session(ScriptedProvider("fake", steps))
+    session.submit("hello")
+    await session.wait_idle()
+    assert session.state.context_tokens and not session.state.context_estimated
+    session.select_model(replace(model("other"), context_window=4000), "scripted")
+    assert session.state.context_tokens and session.state.context_estimated
+    session.select_model(model(), "scripted")
+    session.submit("again")
+    await session.wait_idle()
+    assert not session.state.context_estimated

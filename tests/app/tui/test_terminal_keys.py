@@ -1,6 +1,7 @@
 from textual import events
 from textual._xterm_parser import XTermParser
 
+from patchbay.app.tui.actions import ACTIONS
 from patchbay.app.tui.terminal_keys import release_alt_digits
 from patchbay.app.tui.widgets.prompt import Prompt
 from patchbay.providers.scripted import ScriptedProvider
@@ -23,6 +24,12 @@ def test_alt_and_a_digit_arrive_as_such_and_other_keys_as_before():
     assert keys_of("\x1b2") == ["alt+2"]
     assert keys_of("2") == ["2"]
     assert keys_of("\x1bOP") == ["f1"]
+
+
+def test_alt_and_a_letter_of_an_action_arrives_in_terminals_of_the_old_protocol():
+    letters = [key[-1] for action in ACTIONS for key in action.keys if len(key) == 5 and key.startswith("alt+")]
+    release_alt_digits()
+    assert letters and [keys_of(f"\x1b{letter}") for letter in letters] == [[f"alt+{letter}"] for letter in letters]
 
 
 async def test_what_the_terminal_sends_for_alt_and_a_digit_types_nothing_and_goes_to_the_pane():

@@ -87,6 +87,21 @@ async def test_alt_c_shows_where_the_window_goes(size: tuple[int, int], tmp_path
         await desk.when(lambda: desk.app.screen is desk.screen)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (100, 30), (160, 48)])
+async def test_a_long_report_scrolls_and_its_keys_stay_in_sight(size: tuple[int, int]) -> None:
+    session, _ = small_session(8000)
+    many = tuple(ContextItem(part=Part.FILES, name=f"src/f{each}.py", tokens=9, stale=True) for each in range(40))
+    async with on_screen(session, size=size) as desk:
+        desk.app.push_screen(ContextScreen(replace(REPORT, items=many)))
+        await desk.when(lambda: isinstance(desk.app.screen, ContextScreen))
+        dialog, named = desk.app.screen.query_one(".dialog"), desk.app.screen.query_one(".dialog-keys")
+        await desk.when(lambda: named.region.height == 1 and dialog.content_region.contains_region(named.region))
+        view = desk.app.screen.query_one("#context-view")
+        await desk.pilot.press("end")
+        await desk.when(lambda: view.scroll_offset.y > 0 and view.scroll_offset.y == view.max_scroll_y)
+        assert dialog.content_region.contains_region(view.region)
+
+
 async def test_a_compaction_is_a_line_that_opens_what_it_dropped(tmp_path: Path) -> None:
     session, _ = small_session(20_000)
     async with on_screen(session) as desk:
