@@ -55,6 +55,8 @@ __all__ = ["Settings", "SettingsError", "load_settings"]
 
 DEFAULT_STEP_LIMIT = 50
 """Requests one prompt may cause before the person is asked to go on."""
+LEAST_WINDOW = 256
+"""Tokens. Nothing that works with tools fits a smaller window: the number is a mistake."""
 PROJECT_KEYS = frozenset({"model", "default_provider", "theme", "ascii"})
 """What a project's own file may set: taste, never addresses, keys, prices or permissions."""
 
@@ -139,6 +141,8 @@ class FileTables(BaseModel):
     provider: ProviderTable | None = None
     providers: dict[str, ProviderTable] = {}
     pricing: dict[str, PriceTable] = {}
+    context_windows: Annotated[dict[str, Annotated[int, Field(ge=LEAST_WINDOW)]], BeforeValidator(_flat)] = {}
+    """Tokens of the windows of models, by model id or ``provider/model``."""
     policy: PolicyTable = PolicyTable()
     sandbox: SandboxTable = SandboxTable()
     sessions: SessionsTable = SessionsTable()

@@ -1,8 +1,8 @@
 """What is known of a model: its window, what it can do, what it costs.
 
-Sources, best first: the person's own ``[pricing]``; what the server said just now; the table that was fetched last or
-the one that ships with Patchbay, whichever is newer; for models on one's own machine the table of families. A fact
-nobody states stays None.
+Sources, best first: the person's own ``[pricing]`` and ``[context_windows]``; what the server said just now; the table
+that was fetched last or the one that ships with Patchbay, whichever is newer; for models on one's own machine the table
+of families. A fact nobody states stays None.
 
 Shipped: ``data/catalogue.json.gz``, made by ``tests/support/build_catalogue.py``; fetched: see ``refresh``; families:
 ``data/families.toml``. All are read when they are first asked for.
@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import TypedDict, TypeVar, cast
 
 from .base import FREE, ModelInfo, ModelRef, Price, ago
 from .snapshot import MAX_UNPACKED_BYTES, THINKING, TOOLS, VISION, CatalogueError, Fact, Snapshot, shipped, unpacked
 
+T = TypeVar("T")
 _DATA = Path(__file__).with_name("data")
 
 
@@ -55,9 +56,15 @@ class Freshness:
 class Catalogue:
     """Answers for models. Cheap to make; the tables are read when they are first needed."""
 
-    def __init__(self, pricing: Mapping[str, Price], *, refreshed: Path | None = None) -> None:
-        """``refreshed`` is the file of a table that was fetched; it need not exist."""
+    def __init__(
+        self, pricing: Mapping[str, Price], *, windows: Mapping[str, int] | None = None, refreshed: Path | None = None
+    ) -> None:
+        """``pricing`` and ``windows`` (tokens) are the person's own, by model id or ``provider/model``.
+
+        ``refreshed`` is the file of a table that was fetched; it need not exist.
+        """
         self._pricing = {model.lower(): price for model, price in pricing.items()}
+        self._windows = {model.lower(): window for model, window in (windows or {}).items()}
         self._refreshed = refreshed
 
     @property
@@ -118,8 +125,13 @@ class Catalogue:
         info = replace(known, ref=ModelRef(provider=provider, model=model))
         if live is not None:
             info = _overlaid(info, live)
-        own = self._own_price(provider, model)
-        return info if own is None else replace(info, price=own)
+        own, window = _own(self._pricing, provider, model), self.own_window(provider, model)
+        info = info if own is None else replace(info, price=own)
+        return info if window is None else replace(info, context_window=window)
+
+    def own_window(self, provider: str, model: str) -> int | None:
+        """The window (tokens) that the person says the model has."""
+        return _own(self._windows, provider, model)
 
     def _of_service(self, table: str, model: str) -> ModelInfo:
         """From the service's own table; else the abilities, without the price, from the maker's table."""
@@ -134,9 +146,10 @@ class Catalogue:
                 return _info(borrowed, None)
         return _NOTHING
 
-    def _own_price(self, provider: str, model: str) -> Price | None:
-        """The person's price: under ``provider/model``, else under the model's id."""
-        return self._pricing.get(f"{provider}/{model}".lower()) or self._pricing.get(model.lower())
+
+def _own(said: Mapping[str, T], provider: str, model: str) -> T | None:
+    """What the person says of a model: under ``provider/model``, else under the model's id."""
+    return said.get(f"{provider}/{model}".lower()) or said.get(model.lower())
 
 
 def _overlaid(under: ModelInfo, over: ModelInfo) -> ModelInfo:

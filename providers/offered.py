@@ -66,7 +66,9 @@ def model_facts(entry: Entry, live: Live | None, catalogue: Catalogue, probed: P
     facts = catalogue.facts(entry.name, model, local=local, table=entry.table, live=said)
     if entry.endpoint is None:
         return facts
-    window = entry.endpoint.window(facts.context_window, loaded=said.context_window if said else None)
+    window = catalogue.own_window(entry.name, model) or entry.endpoint.window(
+        facts.context_window, loaded=said.context_window if said else None
+    )
     tools = probed.tools(entry.endpoint, model) if facts.tools is None else facts.tools
     return replace(facts, context_window=window, tools=tools)
 

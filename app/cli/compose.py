@@ -103,7 +103,7 @@ def open_runtime(settings: Settings, wish: Wish, environ: Mapping[str, str] = os
     folder = create_sample(Path(tempfile.mkdtemp(prefix="patchbay-demo-"))) if wish.demo else wish.folder.resolve()
     speed = wish.demo_tokens_per_second
     demo = demo_provider() if speed is None else demo_provider(tokens_per_second=speed)
-    catalogue = Catalogue(settings.prices(), refreshed=refreshed_file(paths))
+    catalogue = Catalogue(settings.prices(), windows=settings.context_windows, refreshed=refreshed_file(paths))
     directory = ProviderDirectory(
         settings.provider_configs(),
         with_kept_keys(environ, paths),

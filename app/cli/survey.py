@@ -37,12 +37,12 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 def open_catalogue(settings: Settings, environ: Mapping[str, str]) -> Catalogue:
     """What is known of models: the person's prices, the table fetched last, the shipped one."""
-    return Catalogue(settings.prices(), refreshed=refreshed_file(find_paths(environ)))
+    return Catalogue(settings.prices(), windows=settings.context_windows, refreshed=refreshed_file(find_paths(environ)))
 
 
 def prices_line(settings: Settings, paths: Paths) -> str:
     """How old prices are, and what is wrong with the table that was fetched."""
-    catalogue = Catalogue(settings.prices(), refreshed=refreshed_file(paths))
+    catalogue = Catalogue(settings.prices(), windows=settings.context_windows, refreshed=refreshed_file(paths))
     words = catalogue.freshness.words(time.time())
     return f"{words}\nwarning   {safe_text(catalogue.problem)}" if catalogue.problem else words
 

@@ -208,6 +208,19 @@ def test_prices_are_exact_and_model_ids_may_hold_any_sign(desk: Desk) -> None:
     )
 
 
+def test_windows_of_models_by_any_id(desk: Desk) -> None:
+    desk.user('[context_windows]\n"qwen3:30b" = 16_384\nllama3.1 = 8192\n"mine/special" = 4096\n')
+    settings = desk.load()
+    assert settings.context_windows == {"qwen3:30b": 16_384, "llama3.1": 8192, "mine/special": 4096}
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize("window", ["0", "-5", "32", '"large"', "1.5"])
+def test_an_impossible_window_is_refused(desk: Desk, window: str) -> None:
+    with pytest.raises(SettingsError, match=r"config\.toml: context_windows\.m"):
+        desk.user(f"[context_windows]\nm = {window}").load()
+
+
 @pytest.mark.parametrize("price", ["-1", "nan", "inf", '"cheap"'])
 def test_impossible_price_is_refused(desk: Desk, price: str) -> None:
     with pytest.raises(SettingsError, match=r"config\.toml: pricing\.m\.input_per_mtok"):

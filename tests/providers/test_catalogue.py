@@ -139,6 +139,15 @@ def test_the_persons_own_price_wins_over_everything(key: str, provider: str, mod
     assert catalogue.facts(provider, "some-other-model").price != MINE
 
 
+@pytest.mark.parametrize("local", [True, False])
+def test_the_persons_own_window_wins_over_everything(local: bool) -> None:
+    catalogue = Catalogue({}, windows={"GPT-4o": 9_000, "mine/special": 16_384})
+    for provider, model, window in (("openai", "gpt-4o", 9_000), ("mine", "special", 16_384)):
+        live = ModelInfo(ref=ModelRef(provider=provider, model=model), context_window=4096)
+        assert catalogue.facts(provider, model, local=local, live=live).context_window == window
+    assert catalogue.facts("other", "special", local=local).context_window is None
+
+
 def test_what_the_server_says_wins_over_the_snapshot_where_it_says_something() -> None:
     ref = ModelRef(provider="ollama", model="qwen2.5-coder:7b")
     info = CATALOGUE.facts("ollama", ref.model, local=True, live=ModelInfo(ref=ref, context_window=4096, tools=False))

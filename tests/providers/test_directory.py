@@ -106,12 +106,13 @@ def made(
     default: str | None = None,
     demo: bool = False,
     pricing: dict[str, Price] | None = None,
+    windows: dict[str, int] | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> ProviderDirectory:
     return ProviderDirectory(
         configs,
         environ or {},
-        Catalogue(pricing or {}),
+        Catalogue(pricing or {}, windows=windows),
         default_provider=default,
         demo=ScriptedProvider(DEMO, [], models=("no-model",)) if demo else None,
         discover=finding(*found),
@@ -207,6 +208,18 @@ async def test_found_servers_are_listed_with_their_real_window_and_are_free() ->
     assert (info.context_window, info.tools, info.price) == (4096, True, FREE)
     assert providers.default() == ModelRef(provider="llama.cpp", model="tiny")
     assert providers.dialect(ref) == "ollama"
+
+
+async def test_the_window_the_person_names_is_the_one_of_every_provider() -> None:
+    providers = made(
+        ProviderConfig(name="mine", base_url="http://gpu-box/v1", models=("special",)),
+        found=[OLLAMA],
+        windows={"special": 16_384, "ollama/qwen2.5-coder:7b": 65_536},
+    )
+    await providers.refresh()
+    assert providers.info(ModelRef(provider="mine", model="special")).context_window == 16_384
+    windows = {each.ref.model: each.context_window for each in status(providers, "ollama").models}
+    assert windows == {"qwen2.5-coder:7b": 65_536, "llama3.1:latest": 4096}
 
 
 async def test_a_window_nobody_set_yet_is_the_one_that_will_be_asked_for() -> None:
