@@ -8,9 +8,9 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
-from .diffs import line_changes
+from .diffs import LineChange, line_changes
 
 _TYPOGRAPHY = str.maketrans(
     "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u2010\u2011\u2012\u2013\u2014\u2212\u00a0\u202f\u2009\u3000",
@@ -104,15 +104,7 @@ def _merging_words(old: str, new: str) -> Callable[[str], str]:
     starts = [0, *accumulate(map(len, old_words))]
     changes = line_changes(old_words, new_words)
 
-    def merged(there: str) -> str:
-        parts: list[str] = []
-        kept = 0
-        for old_first, old_last, new_first, new_last in changes:
-            parts += [there[starts[kept] : starts[old_first]], *new_words[new_first:new_last]]
-            kept = old_last
-        return "".join(parts) + there[starts[kept] :]
-
-    return merged
+    return lambda there: "".join(_patched([there[a:b] for a, b in pairwise(starts)], new_words, changes))
 
 
 def _without_blank_ends(old: str, new: str) -> tuple[str, str] | None:
@@ -178,17 +170,19 @@ def _merging(old: list[str], new: list[str]) -> Callable[[list[str]], str]:
         return lambda there: ""
     changes = line_changes(old, new)  # once: places may be many
 
-    def merged(there: list[str]) -> str:
-        indent = indentation(old, there)
-        lines: list[str] = []
-        kept = 0
-        for old_first, old_last, new_first, new_last in changes:
-            lines += there[kept:old_first]
-            lines += [indent(line) for line in new[new_first:new_last]]
-            kept = old_last
-        return "\n".join(lines + there[kept:])
+    return lambda there: "\n".join(_patched(there, new, changes, indentation(old, there)))
 
-    return merged
+
+def _patched(
+    there: list[str], new: list[str], changes: list[LineChange], fitted: Callable[[str], str] = str
+) -> list[str]:
+    """The pieces that are there, with new ones, made to fit, where old ones were changed."""
+    pieces: list[str] = []
+    kept = 0
+    for old_first, old_last, new_first, new_last in changes:
+        pieces += [*there[kept:old_first], *map(fitted, new[new_first:new_last])]
+        kept = old_last
+    return [*pieces, *there[kept:]]
 
 
 def indentation(old: list[str], there: list[str]) -> Callable[[str], str]:

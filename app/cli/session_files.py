@@ -37,14 +37,21 @@ def exported(connection: sqlite3.Connection, session: SessionRow, form: str) -> 
 def write_new(file: Path, text: str, *, replace: bool = False) -> None:
     """Write a file that others cannot read: it may hold prompts and code. Raises ``FileProblem``."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if replace else os.O_EXCL)
+    new = False
     try:
         with os.fdopen(os.open(file, flags, 0o600), "w", encoding="utf-8", errors="replace") as out:
+            new = not replace  # what is replaced may be no file of a disk
             out.write(text)
+            if new:
+                out.flush()
+                os.fsync(out.fileno())
     except FileExistsError:
         if file.is_dir():
             raise FileProblem(f"{file} is a folder. Name a file in it.") from None
         raise FileProblem(f"{file} exists. Give another name: nothing is written over it.") from None
     except (OSError, ValueError) as error:
+        if new:
+            file.unlink(missing_ok=True)
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{file}: {reason or error}.") from None
 

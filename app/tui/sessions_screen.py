@@ -1,6 +1,7 @@
 """The sessions of the main screen: the browser, a new one, forks, drafts, and prompts that wait."""
 
 import time
+from collections.abc import Mapping
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, cast
@@ -36,7 +37,8 @@ class SessionsScreen(PastingScreen):
     _draft_timer: Timer | None = None
     _draft: str = ""
     _draft_kept: str = ""
-    _leaving_asked: float = -inf
+    _leaving_said: Mapping[str, float] = {}
+    """When it was said last what leaving means, by what was said: it may mean more than one thing."""
 
     def on_mount(self) -> None:
         """Bring back what stood unsent, show the session's name, and delete what is no longer kept."""
@@ -112,11 +114,11 @@ class SessionsScreen(PastingScreen):
         self._leave_for(OpenSession(folder=self._session.state.folder))
 
     def _asks_first(self, meaning: str) -> bool:
-        """Say what leaving means; False when it was said a moment ago and the person asks for it again."""
+        """Say what leaving means; False when just that was said a moment ago and the person asks for it again."""
         now = time.monotonic()
-        if now - self._leaving_asked <= _AGAIN_S:
+        if now - self._leaving_said.get(meaning, -inf) <= _AGAIN_S:
             return False
-        self._leaving_asked = now
+        self._leaving_said = {**self._leaving_said, meaning: now}
         self._warn(meaning)
         return True
 

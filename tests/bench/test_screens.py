@@ -7,24 +7,20 @@ from dataclasses import replace
 from textual import events
 from textual.widgets import Input
 
-from patchbay.app.engine.bus import MessageBus
-from patchbay.app.engine.events import ProviderActivity, RequestStarted, Stamped
+from patchbay.app.engine.events import ProviderActivity, Stamped
 from patchbay.app.engine.reducer import reduce
 from patchbay.app.engine.state import SessionState, StreamText, ToolRun
-from patchbay.app.engine.store import SessionStore
 from patchbay.app.tui.actions import ActionTable
 from patchbay.app.tui.panes.tool_log import ToolLogPane
 from patchbay.app.tui.widgets.prompt import Prompt
 from patchbay.app.tui.widgets.prompt_box import PromptBox
 from patchbay.app.tui.widgets.provider_switcher import ProviderSwitcher
-from patchbay.providers.base import ModelRef
-from patchbay.providers.events import TextDelta, TextStart
+from patchbay.providers.events import TextDelta
 from patchbay.tools.events import Outcome
-from support.costs import ATTEMPTS, LEAST_S, check_ratio, multiple
-from support.session_states import model, provider, run
+from support.costs import LEAST_S, check_ratio, check_ratio_of, multiple
+from support.session_states import model, provider, run, streaming
 from support.widget_app import WidgetApp
 
-REF = ModelRef(provider="p", model="m")
 MOST = 4.0
 """Measured: 1 to 2."""
 MOST_FOR_TEN_TIMES = 25.0
@@ -33,16 +29,6 @@ MOST_FOR_TEN_TIMES = 25.0
 
 def text(content: str) -> StreamText:
     return StreamText().appended(content)
-
-
-def streaming(count: int) -> SessionState:
-    """An answer of ``count`` deltas that has not ended."""
-    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
-    bus.publish(RequestStarted(turn_id="t", request_id="r", ref=REF, dialect="d", estimated_input_tokens=5))
-    bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextStart(index=0)))
-    for _ in range(count):
-        bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextDelta(index=0, text="word ")))
-    return bus.store.state
 
 
 def test_a_delta_costs_the_same_however_long_the_answer_is() -> None:
@@ -91,13 +77,6 @@ async def growth(step: Callable[[int], Awaitable[object]], small: int, large: in
     return min(spent[large]) / max(min(spent[small]), LEAST_S)
 
 
-async def check_growth(step: Callable[[int], Awaitable[object]], small: int, large: int) -> None:
-    measured = [await growth(step, small, large)]
-    while measured[-1] > MOST_FOR_TEN_TIMES:
-        assert len(measured) < ATTEMPTS, f"grew by {measured}"
-        measured.append(await growth(step, small, large))
-
-
 async def test_a_large_paste_costs_what_its_lines_cost() -> None:
     prompt = Prompt()
     app = WidgetApp(lambda: [PromptBox(prompt, ActionTable())])
@@ -110,7 +89,7 @@ async def test_a_large_paste_costs_what_its_lines_cost() -> None:
             await pilot.pause()
             assert prompt.text == pasted
 
-        await check_growth(paste, 1_000, 10_000)
+        await check_ratio_of(lambda: growth(paste, 1_000, 10_000), MOST_FOR_TEN_TIMES)
 
 
 async def test_typing_in_the_switcher_costs_what_its_models_cost() -> None:
@@ -126,4 +105,4 @@ async def test_typing_in_the_switcher_costs_what_its_models_cost() -> None:
                 await pilot.pause()
             await pilot.press("escape")
 
-        await check_growth(choose, 150, 1500)
+        await check_ratio_of(lambda: growth(choose, 150, 1500), MOST_FOR_TEN_TIMES)

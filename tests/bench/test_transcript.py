@@ -4,22 +4,20 @@ import pytest
 from bench.bench_transcript import ALLOWED_GROWTH, CONTENTS, bench_app, long_session, measure_flushes, painted
 
 from patchbay.app.tui.panes.chat import ChatPane
+from support.costs import check_ratio_of
 
-ATTEMPTS = 4
-"""Other work on the machine may disturb a measurement; growth with the answer's length is there every time."""
 MOST_WIDGETS = 60
 
 
 @pytest.mark.parametrize("name", CONTENTS)
 async def test_a_flush_at_80_000_characters_costs_at_most_half_more_than_at_1_000(name: str) -> None:
     content = CONTENTS[name](84_096)
-    growths: list[float] = []
-    for _ in range(ATTEMPTS):
+
+    async def growth() -> float:
         flushes = await measure_flushes(content, (1000, 80_000))
-        growths.append(flushes[80_000].median / flushes[1000].median)
-        if growths[-1] <= ALLOWED_GROWTH:
-            return
-    pytest.fail(f"{name}: growth in {ATTEMPTS} attempts: {', '.join(f'{growth:.2f}' for growth in growths)}")
+        return flushes[80_000].median / flushes[1000].median
+
+    await check_ratio_of(growth, ALLOWED_GROWTH, name)
 
 
 async def test_two_thousand_messages_are_one_widget() -> None:

@@ -2,8 +2,12 @@
 
 from decimal import Decimal
 
-from patchbay.app.engine.state import AnswerEntry, StreamText, TextPart, ToolRun
+from patchbay.app.engine.bus import MessageBus
+from patchbay.app.engine.events import ProviderActivity, RequestStarted
+from patchbay.app.engine.state import AnswerEntry, SessionState, StreamText, TextPart, ToolRun
+from patchbay.app.engine.store import SessionStore
 from patchbay.providers.base import ModelInfo, ModelRef, Online, Origin, Price, ProviderStatus
+from patchbay.providers.events import TextDelta, TextStart
 from patchbay.tools.events import ApprovalRequested
 
 PAID = Price(input_per_mtok=Decimal(3), output_per_mtok=Decimal(15))
@@ -41,6 +45,17 @@ def answer(**changes: object) -> AnswerEntry:
         "parts": (TextPart(index=0, text=StreamText()),),
     }
     return AnswerEntry(**(base | changes))
+
+
+def streaming(count: int) -> SessionState:
+    """The state while an answer arrives, after ``count`` deltas of a word each."""
+    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
+    ref = ModelRef(provider="p", model="m")
+    bus.publish(RequestStarted(turn_id="t", request_id="r", ref=ref, dialect="d", estimated_input_tokens=5))
+    bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextStart(index=0)))
+    for _ in range(count):
+        bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextDelta(index=0, text="word ")))
+    return bus.store.state
 
 
 def run(**changes: object) -> ToolRun:

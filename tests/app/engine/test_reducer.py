@@ -12,6 +12,7 @@ from patchbay.providers.base import ModelRef
 from patchbay.providers.events import TextDelta, TextStart
 from patchbay.providers.scripted import ScriptedProvider, answer, end, text, thinking, tool_call, usage
 from patchbay.tools.events import ToolOutputDelta
+from support.session_states import streaming
 from support.sessions import FakeToolbox, make_session, model
 
 REF = ModelRef(provider="p", model="m")
@@ -30,15 +31,6 @@ def test_stream_text_never_changes_what_an_older_state_sees(first, later):
     assert str(branch.appended("x")) == "".join(first) + "x"
     assert "".join(text_.since(branch.count)) == "".join(later)
     assert text_.chars == len(str(text_))
-
-
-def streaming(count: int) -> SessionState:
-    bus = MessageBus(SessionStore(SessionState(session_id="s")), clock=lambda: 1.0)
-    bus.publish(RequestStarted(turn_id="t", request_id="r", ref=REF, dialect="d", estimated_input_tokens=5))
-    bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextStart(index=0)))
-    for _ in range(count):
-        bus.publish(ProviderActivity(turn_id="t", request_id="r", event=TextDelta(index=0, text="word ")))
-    return bus.store.state
 
 
 def test_phases_of_a_request():

@@ -236,6 +236,27 @@ async def test_a_session_that_is_not_saved_is_left_only_when_that_is_said_and_me
         assert desk.app.return_value is not None
 
 
+async def test_each_thing_that_leaving_means_is_said_before_it_is_left():
+    gate = asyncio.Event()
+
+    async def waits(_request):
+        await gate.wait()
+        for event in answer(text("Yes."), end()):
+            yield event
+
+    session, _ = make_session(ScriptedProvider("fake", waits))
+    async with on_screen(session) as desk:
+        await desk.type("go")
+        session.bus.publish(SavingChanged(problem="disk full"))
+        for said_so_far in (["A turn runs."], ["A turn runs.", "This session is not saved"]):
+            await desk.type("/new")
+            notices = sorted(each.message for each in desk.app._notifications)
+            assert len(notices) == len(said_so_far) and desk.app.return_value is None
+            assert all(each.startswith(words) for each, words in zip(notices, said_so_far, strict=True))
+        await desk.type("/new")
+        assert isinstance(desk.app.return_value, OpenSession)
+
+
 async def test_a_session_that_is_saved_again_is_left_at_once():
     session, _ = make_session(said("Yes."))
     async with on_screen(session) as desk:
